@@ -114,7 +114,7 @@ class AudioPlayStart(Message, frozen=True, gc=False, tag="audio-play-start"):
 class FrontendPlaybackComplete(Message, frozen=True, gc=False, tag="frontend-playback-complete"):
     """The client has played all it got. May arrive any number of times, also unasked."""
 
-    request_id: str | int | None = None
+    request_id: str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
 class FetchConfigs(Message, frozen=True, gc=False, tag="fetch-configs"):
