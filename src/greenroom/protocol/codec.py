@@ -9,7 +9,7 @@ out, and half an emoji (JavaScript cuts strings in the middle of a surrogate pai
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, get_args
 
@@ -54,7 +54,7 @@ class _Reader(Generic[M]):
         self._union = union
         self._types = types
         self._theirs = theirs
-        self.decode_strictly = msgspec.json.Decoder(union).decode
+        self.decode_strictly: Callable[[str | bytes], M] = msgspec.json.Decoder(union).decode
 
     def decode_leniently(self, data: str | bytes, error: Exception) -> M:
         """Decode a frame that failed with `error`; raise InvalidMessage if it is beyond repair."""
@@ -72,7 +72,8 @@ class _Reader(Generic[M]):
                 pass  # it has more faults than its nulls: the one found first is told
             else:
                 try:
-                    return msgspec.convert(_without_nulls(plain, _NULL_DEPTH), self._union)
+                    message: M = msgspec.convert(_without_nulls(plain, _NULL_DEPTH), self._union)
+                    return message
                 except _UNREADABLE as second:
                     error = second
         raise explain(data, error, self._types, self._theirs) from None

@@ -27,10 +27,7 @@ class Message(Struct, frozen=True, gc=False, tag_field="type"):
 
 def wire_type(message: Message | type[Message]) -> str:
     """Return the value of `type` that this message (or message class) carries on the wire."""
-    tag = message.__struct_config__.tag
-    if not isinstance(tag, str):
-        raise TypeError(f"{message!r} is a base class: it has no wire type of its own")
-    return tag
+    return str(message.__struct_config__.tag)
 
 
 class DisplayText(Part, frozen=True, gc=False):

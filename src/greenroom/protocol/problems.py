@@ -26,7 +26,7 @@ MAX_ECHO = 40
 class InvalidMessage(ValueError):
     """A frame that is not a message of the protocol.
 
-    `message` is the sentence for the client, `field` the path of the field at fault, such as `images[0].data`,
+    `message` is the sentence for the client, `field` the path of the wrong field, such as `images[0].data`,
     and `type` the message's type, as far as they are known.
     """
 
