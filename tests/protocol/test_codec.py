@@ -83,6 +83,7 @@ server_messages = messages(ServerMessage)
 
 
 @given(client_messages)
+@settings(deadline=None)
 def test_client_round_trip(message: Any) -> None:
     """Every client message comes back from its frame as itself, from text and from bytes."""
     frame = encode(message)
@@ -92,6 +93,7 @@ def test_client_round_trip(message: Any) -> None:
 
 
 @given(server_messages)
+@settings(deadline=None)
 def test_server_round_trip(message: Any) -> None:
     """Every server message comes back from its frame as itself, in standard JSON."""
     frame = encode(message)
@@ -134,18 +136,21 @@ def refusals(data: Any) -> list[InvalidMessage]:
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_any_bytes(data: bytes) -> None:
     """Random bytes raise InvalidMessage and nothing else."""
     assert len(refusals(data)) == 2
 
 
 @given(st.text(st.characters(), max_size=200) | st.text('{}[]":,\\utdDe08+- \ud83d\ude00', max_size=60))
+@settings(deadline=None)
 def test_any_text(data: str) -> None:
     """Random text, also with lone surrogates, raises InvalidMessage and nothing else."""
     assert len(refusals(data)) == 2
 
 
 @given(plain)
+@settings(deadline=None)
 def test_any_json(value: Any) -> None:
     """Any JSON that is not a message raises InvalidMessage and nothing else."""
     if not (isinstance(value, dict) and value.get("type") in {*TYPES, *SERVER_TYPES}):
@@ -153,7 +158,7 @@ def test_any_json(value: Any) -> None:
 
 
 @given(client_messages | server_messages, st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_damaged_message(message: Any, data: st.DataObject) -> None:
     """A real message with fields replaced, or bytes cut, added or changed, never raises anything else."""
     frame = json.loads(encode(message))
@@ -278,6 +283,7 @@ def test_encode_half_characters_in_a_sentence() -> None:
 
 
 @given(st.text(st.characters(), max_size=30))
+@settings(deadline=None)
 def test_encode_any_text(text: str) -> None:
     """No text makes encode fail, and what it makes is valid UTF-8."""
     frame = encode(FullText(text))

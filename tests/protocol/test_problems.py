@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenroom.protocol.codec import TYPES, decode, decode_server
@@ -106,6 +106,7 @@ def test_value_that_is_not_allowed() -> None:
 
 
 @given(st.text(min_size=1, max_size=200))
+@settings(deadline=None)
 def test_unknown_type_echoes_little(name: str) -> None:
     """However long the unknown type is, the error repeats at most 40 characters of it."""
     if name in TYPES:
