@@ -1,0 +1,298 @@
+"""The store's SQL, without threads: open and migrate, write a batch, answer a question.
+
+A `Database` is one connection and belongs to the thread that opened it. It speaks SQLAlchemy Core; measured,
+Core adds about 10 µs to a statement, and a batch has two statements however many messages it holds, so there
+is no reason for a second, hand-written path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    case,
+    delete,
+    func,
+    inspect,
+    select,
+    text,
+    tuple_,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from greenroom.history.dialect import Dialect
+from greenroom.history.errors import HistoryError
+from greenroom.history.records import (
+    PREVIEW,
+    Append,
+    Delete,
+    HistoryPage,
+    HistorySummary,
+    StoredMessage,
+    local_iso,
+    place_of,
+)
+from greenroom.history.schema import HEAD, histories, messages
+
+__all__ = ["Database"]
+
+
+_h, _m = histories.c, messages.c
+
+_ADD_MESSAGE = messages.insert().from_select(
+    ["history_id", "role", "created", "content", "name", "avatar"],
+    select(
+        _h.id,
+        bindparam("role", type_=_m.role.type),
+        bindparam("at", type_=_m.created.type),
+        bindparam("content", type_=_m.content.type),
+        bindparam("name", type_=_m.name.type),
+        bindparam("avatar", type_=_m.avatar.type),
+    ).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid")),
+)
+_DELETE = delete(histories).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"))
+_COUNT = select(func.count()).select_from(histories).where(_h.conf_uid == bindparam("conf_uid"))
+
+_LIST = (
+    select(
+        _h.id,
+        _h.uid,
+        _h.created,
+        _h.updated,
+        _h.latest_role,
+        _h.latest_at,
+        _h.latest_preview,
+        _h.latest_name,
+        _h.latest_avatar,
+    )
+    .where(_h.conf_uid == bindparam("conf_uid"))
+    .order_by(_h.updated.desc(), _h.id.desc())
+    .limit(bindparam("limit"))
+)
+# A row comparison, not `a < x OR (a = x AND b < y)`: this one is a single range of the index.
+_LIST_BEFORE = _LIST.where(
+    tuple_(_h.updated, _h.id)
+    < tuple_(bindparam("updated", type_=_h.updated.type), bindparam("id", type_=_h.id.type))
+)
+_MESSAGES = (
+    select(_m.role, _m.created, _m.content, _m.name, _m.avatar)
+    .join_from(histories, messages, _m.history_id == _h.id)
+    .where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"))
+    .order_by(_m.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
+class Database:
+    """One open connection. Every method raises `HistoryError` only."""
+
+    def __init__(self, dialect: Dialect, engine: Engine, connection: Connection) -> None:
+        self._dialect = dialect
+        self._engine = engine
+        self._connection = connection
+        insert = dialect.insert(histories)
+        new = insert.excluded
+        self._add_history = insert.on_conflict_do_update(
+            index_elements=[_h.conf_uid, _h.uid],
+            set_={
+                "updated": case((new.updated > _h.updated, new.updated), else_=_h.updated),
+                "latest_role": new.latest_role,
+                "latest_at": new.latest_at,
+                "latest_preview": new.latest_preview,
+                "latest_name": new.latest_name,
+                "latest_avatar": new.latest_avatar,
+            },
+        )
+
+    @classmethod
+    def open_for_writing(cls, dialect: Dialect) -> Database:
+        """Connect, and bring the tables up to date, before anybody else may use them."""
+        database = cls._connect(dialect, writing=True)
+        try:
+            dialect.settle_in(database._connection)
+            database._migrate()
+        except BaseException as error:
+            database.close()
+            if isinstance(error, Exception):
+                raise dialect.explain(error) from error
+            raise
+        return database
+
+    @classmethod
+    def open_for_reading(cls, dialect: Dialect) -> Database:
+        """Connect to what `open_for_writing` has prepared."""
+        return cls._connect(dialect, writing=False)
+
+    @classmethod
+    def _connect(cls, dialect: Dialect, *, writing: bool) -> Database:
+        try:
+            engine = dialect.engine(writing=writing)
+            return cls(dialect, engine, engine.connect())
+        except (SQLAlchemyError, OSError) as error:
+            raise dialect.explain(error) from error
+
+    def close(self) -> None:
+        """Close the connection. A failure to do so is explained, not raised twice."""
+        try:
+            self._connection.close()
+        except SQLAlchemyError as error:
+            raise self._dialect.explain(error) from error
+        finally:
+            self._engine.dispose()
+
+    def _migrate(self) -> None:
+        """Run what is missing. Alembic, slow to import, is left alone where the file is up to date."""
+        if self._version() == HEAD:
+            return
+        with self._transaction():
+            self._dialect.keep_others_out(self._connection)
+            if self._version() == HEAD:
+                return  # another process was faster
+            from alembic import command
+            from alembic.config import Config
+            from alembic.script import ScriptDirectory
+            from alembic.util import CommandError
+
+            config = Config()
+            scripts = str(Path(__file__).with_name("migrations"))
+            config.set_main_option("script_location", scripts.replace("%", "%%"))
+            config.attributes["connection"] = self._connection
+            found = self._version()
+            known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+            if found is not None and found not in known:
+                raise HistoryError(
+                    f"history {self._dialect.place}: its tables have version {found}, this program knows "
+                    f"them up to {HEAD}; update the program, or give it another file",
+                    "newer",
+                )
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise HistoryError(
+                    f"history {self._dialect.place}: its tables cannot be updated: {error}"
+                ) from error
+
+    def _version(self) -> str | None:
+        """Return the number of the last migration this database has seen, or None for an empty one."""
+        began = not self._connection.in_transaction()
+        try:
+            if not inspect(self._connection).has_table("alembic_version"):
+                return None
+            return self._connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        finally:
+            if began:
+                self._connection.rollback()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._connection.begin():
+            self._dialect.begin(self._connection)
+            yield
+
+    def write(self, batch: Sequence[Append | Delete]) -> list[bool]:
+        """Store all of it in one transaction, in order, or nothing of it.
+
+        Returns:
+            For each deletion whether there was something to delete; True for each message.
+        """
+        done: list[bool] = []
+        appends: list[Append] = []
+        try:
+            with self._transaction():
+                for one in batch:
+                    if isinstance(one, Append):
+                        appends.append(one)
+                        done.append(True)
+                    else:
+                        self._store(appends)
+                        appends = []
+                        gone = self._connection.execute(_DELETE, {"conf_uid": one.conf_uid, "uid": one.uid})
+                        done.append(gone.rowcount > 0)
+                self._store(appends)
+        except Exception as error:
+            raise self._dialect.explain(error) from error
+        return done
+
+    def _store(self, appends: list[Append]) -> None:
+        """Store messages: one row per history that has news, then the messages themselves."""
+        if not appends:
+            return
+        heads: dict[tuple[str, str], dict[str, Any]] = {}
+        rows: list[dict[str, Any]] = []
+        for one in appends:
+            head = heads.get((one.conf_uid, one.uid))
+            if head is None:
+                head = heads[one.conf_uid, one.uid] = {
+                    "conf_uid": one.conf_uid,
+                    "uid": one.uid,
+                    "created": one.at,
+                    "updated": one.at,
+                }
+            elif one.at > head["updated"]:
+                head["updated"] = one.at
+            head["latest_role"] = one.role
+            head["latest_at"] = one.at
+            head["latest_preview"] = one.content[:PREVIEW]
+            head["latest_name"] = one.name
+            head["latest_avatar"] = one.avatar
+            rows.append(
+                {
+                    "conf_uid": one.conf_uid,
+                    "uid": one.uid,
+                    "role": one.role,
+                    "at": one.at,
+                    "content": one.content,
+                    "name": one.name,
+                    "avatar": one.avatar,
+                }
+            )
+        self._connection.execute(self._add_history, list(heads.values()))
+        self._connection.execute(_ADD_MESSAGE, rows)
+
+    def _all(self, query: Any, values: dict[str, Any]) -> Sequence[Any]:
+        """Run a question to its end, so that no read transaction stays open behind it."""
+        try:
+            try:
+                return self._connection.execute(query, values).all()
+            finally:
+                self._connection.rollback()
+        except Exception as error:
+            raise self._dialect.explain(error) from error
+
+    def list(self, conf_uid: str, before: tuple[int, int] | None, limit: int) -> HistoryPage:
+        """Return up to `limit` histories, newest first, from the given place on."""
+        values: dict[str, Any] = {"conf_uid": conf_uid, "limit": limit + 1}
+        if before is None:
+            rows = self._all(_LIST, values)
+        else:
+            rows = self._all(_LIST_BEFORE, {**values, "updated": before[0], "id": before[1]})
+        more = len(rows) > limit
+        shown = rows[:limit]
+        entries = tuple(
+            HistorySummary(
+                uid,
+                local_iso(created),
+                local_iso(updated),
+                StoredMessage(role, local_iso(at), preview, name, avatar),
+            )
+            for _, uid, created, updated, role, at, preview, name, avatar in shown
+        )
+        return HistoryPage(entries, place_of(shown[-1][3], shown[-1][0]) if more else None)
+
+    def messages(self, conf_uid: str, uid: str, limit: int) -> tuple[StoredMessage, ...]:
+        """Return the newest `limit` messages of a history, oldest first."""
+        rows = self._all(_MESSAGES, {"conf_uid": conf_uid, "uid": uid, "limit": limit})
+        return tuple(
+            StoredMessage(role, local_iso(at), content, name, avatar)
+            for role, at, content, name, avatar in rows[::-1]
+        )
+
+    def count(self, conf_uid: str) -> int:
+        """Return how many histories a character has."""
+        return cast(int, self._all(_COUNT, {"conf_uid": conf_uid})[0][0])
