@@ -1,0 +1,198 @@
+"""The sections of the server's settings: names, defaults, ranges. Nothing here reads a file.
+
+Every section is frozen and hashable, so that an engine can be shared by all clients whose settings are equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic.dataclasses import dataclass
+
+from greenroom.config.explain import Noun
+
+__all__ = [
+    "AgentSettings",
+    "BuiltinSettings",
+    "LimitSettings",
+    "LogSettings",
+    "OpenAISettings",
+    "Section",
+    "ServerSettings",
+    "TtsSettings",
+    "VoiceSettings",
+    "WakeWordSettings",
+]
+
+DAY = 86_400
+MAX_BYTES = 1024 * 1024 * 1024
+
+
+class Section(BaseModel):
+    """A group of fields: unknown ones are errors, nothing changes after it is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+Seconds = Annotated[float, Field(gt=0, le=DAY, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, Field(ge=0, le=DAY, allow_inf_nan=False)]
+"""Seconds where 0 means "at once" or "never", as the field says."""
+Bytes = Annotated[int, Field(ge=1024, le=MAX_BYTES)]
+Port = Annotated[int, Field(ge=0, le=65_535), Noun("a port", "use 1..65535, or 0 for any free port")]
+
+
+def _host(text: str) -> str:
+    if not text or any(letter.isspace() or letter == "/" for letter in text):
+        raise ValueError('is not a host; use a name or an address such as "127.0.0.1"')
+    return text
+
+
+def _base_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or any(letter.isspace() for letter in text):
+        raise ValueError('is not a base URL; use one such as "http://127.0.0.1:11434/v1"')
+    return text.rstrip("/")
+
+
+def _variable(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError(
+            "is not the name of an environment variable; put the key into one and the variable's name here"
+        )
+    return text
+
+
+class ServerSettings(Section):
+    """Where the server listens, and what page it shows."""
+
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
+    port: Port = 12393
+    page_dir: Path | None = None
+    """Another client's built page to serve instead of the one in the package."""
+
+
+class LimitSettings(Section):
+    """The bounds on everything a client can make the server hold or do."""
+
+    max_connections: int = Field(default=1000, ge=1, le=1_000_000)
+    max_connections_per_address: int = Field(default=50, ge=1, le=1_000_000)
+    """Loopback addresses are exempt."""
+    max_text_bytes: Bytes = 64 * 1024
+    max_audio_bytes: Bytes = 256 * 1024
+    max_image_bytes: Bytes = 5 * 1024 * 1024
+    max_images: int = Field(default=8, ge=0, le=100)
+    audio_buffer_seconds: Seconds = 60
+    """The most speech kept for one utterance."""
+    messages_per_second: float = Field(default=50, gt=0, le=100_000, allow_inf_nan=False)
+    message_burst: int = Field(default=100, ge=1, le=100_000)
+    turns_waiting: int = Field(default=3, ge=0, le=1000)
+    turn_seconds: Seconds = 120
+    init_seconds: Seconds = 60
+    """For loading a character's agent."""
+    speech_jobs: int = Field(default=2, ge=1, le=64)
+    """Sentences of one turn that are spoken at the same time."""
+    memory_tokens: int = Field(default=8000, ge=100, le=10_000_000)
+    outbox_messages: int = Field(default=256, ge=8, le=100_000)
+    outbox_bytes: Bytes = 16 * 1024 * 1024
+    outbox_drain_seconds: Seconds = 10
+    close_seconds: Seconds = 5
+    playback_grace_seconds: Seconds = 30
+    """Waited beyond the length of the sound that was sent."""
+    history_page: int = Field(default=100, ge=1, le=10_000)
+    ping_seconds: Seconds = 20
+    shutdown_seconds: Seconds = 5
+    engines_idle_seconds: SecondsOrNone = 300
+    """How long an engine that no client uses is kept."""
+
+
+class BuiltinSettings(Section):
+    """The agent in the package: it needs no model, and its pace can be set to that of any."""
+
+    first_token_seconds: SecondsOrNone = 0.25
+    tokens_per_second: float = Field(default=40.0, ge=0, le=1_000_000, allow_inf_nan=False)
+    """0: as fast as possible."""
+    slots: int = Field(default=0, ge=0, le=10_000)
+    """Replies made at once over all clients that share the engine; 0: no limit."""
+    init_seconds: SecondsOrNone = 0.0
+    """A slow model load, modelled."""
+    words: int = Field(default=0, ge=0, le=100_000)
+    """A fixed length of reply; 0: its natural length."""
+
+
+class OpenAISettings(Section):
+    """A server that speaks the OpenAI chat API."""
+
+    base_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    model: str | None = Field(default=None, min_length=1, max_length=500)
+    api_key_env: Annotated[str, AfterValidator(_variable)] = Field(default="OPENAI_API_KEY", max_length=200)
+    """The name of the environment variable that holds the key; empty: send none."""
+    api_key: SecretStr | None = Field(default=None, repr=False)
+    """A key from a file made for another server. Better keep keys in the environment."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
+    connect_seconds: Seconds = 5
+    first_token_seconds: Seconds = 60
+    silence_seconds: Seconds = 30
+    """The longest pause between two parts of a reply."""
+    retries: int = Field(default=2, ge=0, le=10)
+    max_concurrent: int = Field(default=0, ge=0, le=100_000)
+    """Requests at once over all clients that share the engine; 0: no limit."""
+
+    def key(self, environ: Mapping[str, str]) -> str | None:
+        """Return the key to send, if there is one."""
+        if self.api_key is not None:
+            return self.api_key.get_secret_value() or None
+        return environ.get(self.api_key_env, "").strip() or None if self.api_key_env else None
+
+
+class AgentSettings(Section):
+    """Who makes the replies. `auto`: the OpenAI API where it is set up, else the built-in agent."""
+
+    kind: Literal["auto", "builtin", "openai"] = "auto"
+    builtin: BuiltinSettings = BuiltinSettings()
+    openai: OpenAISettings = OpenAISettings()
+
+
+class TtsSettings(Section):
+    """Text to speech."""
+
+    engine: Literal["none", "tone"] = "none"
+    seconds_per_sentence: SecondsOrNone = 1.0
+    slots: int = Field(default=1, ge=1, le=64)
+
+
+class VoiceSettings(Section):
+    """What is heard and said."""
+
+    tts: TtsSettings = TtsSettings()
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class LogSettings:
+    """What is logged. A dataclass, because a model cannot have a field called `json`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    json: bool = False
+    """One JSON object a line, for machines."""
+
+
+Words = Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=50)]
+
+
+class WakeWordSettings(Section):
+    """Words that begin and end a spoken conversation, by language."""
+
+    enabled: bool = False
+    wake: dict[str, Words] = Field(default_factory=dict, max_length=20)
+    end: dict[str, Words] = Field(default_factory=dict, max_length=20)
+    idle_seconds: Seconds = 60
+    """Back to listening for the wake word after this long without speech."""
