@@ -1,0 +1,28 @@
+// What the reducer wants done. The shell in client.ts does it.
+
+import type { AudioMessage, ClientMessage } from "../protocol.generated";
+import type { SessionState } from "./state";
+
+export type Effect =
+  | { do: "send"; message: ClientMessage }
+  | { do: "play"; id: number; message: AudioMessage }
+  /** A turn begins: forget what is left of the last one. */
+  | { do: "begin-turn" }
+  /** Every sentence of the turn is here. */
+  | { do: "all-sent" }
+  | { do: "hush" };
+
+export interface Step {
+  state: SessionState;
+  effects: Effect[];
+}
+
+export const HUSH: Effect = { do: "hush" };
+
+export function send(message: ClientMessage): Effect {
+  return { do: "send", message };
+}
+
+export function same(state: SessionState): Step {
+  return { state, effects: [] };
+}

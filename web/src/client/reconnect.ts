@@ -1,0 +1,114 @@
+// Coming back after a lost connection: same character, same conversation.
+//
+// The server keeps nothing of a closed connection but the stored history, and greets a new one with its
+// default character. So the way back is: (switch the character, if it was another one,) then open the stored
+// conversation. Only when that is done does the page count as ready to send.
+
+import { put, replaceItems } from "./changes";
+import { same, send, type Step } from "./effects";
+import { currentCharacter, type ChatItem, type SessionState } from "./state";
+
+/** The connection is lost: remember what to restore, and wait for nothing any more. */
+export function closed(state: SessionState): SessionState {
+  const talked = state.items.some((item) => item.kind === "human" || item.kind === "ai");
+  const lastHuman = state.items.findLast((item) => item.kind === "human");
+  const resume = state.resume ?? {
+    confUid: state.confUid,
+    file: state.switchingTo ?? currentCharacter(state)?.filename ?? null,
+    history: talked ? state.history : null,
+    cut: state.phase === "thinking" || state.phase === "replying",
+    unanswered: state.phase === "waiting" && lastHuman ? lastHuman.text : null,
+  };
+  return {
+    ...state,
+    connected: false,
+    resume: state.confUid === null ? null : resume,
+    phase: "idle",
+    speaking: null,
+    caption: null,
+    switchingTo: null,
+    opening: [],
+    listRequests: [],
+    wakeWord: null,
+  };
+}
+
+/** The connection stands: ask for what the page shows. */
+export function opened(state: SessionState): Step {
+  const effects = [
+    send({ type: "fetch-backgrounds" }),
+    send({ type: "fetch-configs" }),
+    send({ type: "fetch-history-list" }),
+  ];
+  if (!state.resume?.history) effects.push(send({ type: "create-new-history" }));
+  return { state: { ...state, connected: true, listRequests: ["all"] }, effects };
+}
+
+/** The server says who is on stage. After a reconnect this may not be who was there before. */
+export function onModel(state: SessionState): Step {
+  const { resume } = state;
+  if (!resume || state.switchingTo !== null || state.opening.length > 0) return same(state);
+  if (state.confUid === resume.confUid) return openAgain(state);
+  if (resume.file !== null) {
+    const effects = [send({ type: "switch-config", file: resume.file })];
+    return { state: { ...state, switchingTo: resume.file }, effects };
+  }
+  return giveUp(state);
+}
+
+/** The switch is done: a conversation of the new character begins, or the one to restore is opened. */
+export function onSwitched(state: SessionState): Step {
+  const next: SessionState = { ...state, switchingTo: null, listRequests: [...state.listRequests, "all"] };
+  const list = send({ type: "fetch-history-list" });
+  if (state.resume?.history) {
+    const again = openAgain(next);
+    return { state: again.state, effects: [list, ...again.effects] };
+  }
+  return {
+    state: { ...next, resume: null, items: [], history: null, histories: [], moreHistories: null },
+    effects: [list, send({ type: "create-new-history" })],
+  };
+}
+
+/** The lines of a conversation have arrived: one that was chosen, or the one to restore. */
+export function onHistoryData(
+  state: SessionState,
+  items: readonly ((id: number) => ChatItem)[],
+  uid: string | null,
+): Step {
+  const [asked = null, ...opening] = state.opening;
+  const { resume } = state;
+  const next: SessionState = { ...state, opening, resume: null };
+  if (!resume) return same({ ...replaceItems(next, items), history: uid ?? asked ?? state.history });
+  if (items.length === 0) {
+    const step = giveUp(next);
+    return { ...step, state: withUnanswered(step.state, resume.unanswered) };
+  }
+  let restored: SessionState = { ...replaceItems(next, items), history: uid ?? asked };
+  restored = put(restored, (id) => ({ kind: "notice", id, word: resume.cut ? "resumed-cut" : "resumed" }));
+  return same(withUnanswered(restored, resume.unanswered));
+}
+
+function openAgain(state: SessionState): Step {
+  const uid = state.resume?.history;
+  if (!uid) return same({ ...state, resume: null });
+  return {
+    state: { ...state, opening: [...state.opening, uid] },
+    effects: [send({ type: "fetch-and-set-history", history_uid: uid })],
+  };
+}
+
+/** The conversation cannot be had back: what is on the screen stays readable, a new one begins below it. */
+export function giveUp(state: SessionState): Step {
+  let next: SessionState = { ...state, resume: null, history: null, keepItems: true };
+  next = put(next, (id) => ({ kind: "notice", id, word: "gone" }));
+  return { state: next, effects: [send({ type: "create-new-history" })] };
+}
+
+function withUnanswered(state: SessionState, text: string | null): SessionState {
+  if (text === null) return state;
+  const last = state.items.findLast((item) => item.kind === "human");
+  let next = state;
+  if (last?.text !== text) next = put(next, (id) => ({ kind: "human", id, text, thumbnails: [], at: null }));
+  return put(next, (id) => ({ kind: "error", id, text: "", code: "not-arrived", retry: text }));
+}

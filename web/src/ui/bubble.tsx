@@ -1,0 +1,228 @@
+// The items of a conversation. A bubble is drawn anew only if its own item has changed.
+
+import { Component, type JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { AiItem, ChatItem, ErrorItem, HumanItem, Sentence, ToolItem } from "../client/state";
+import { joinSentences, needsSpace, textParts, withoutMoods } from "../client/text";
+import { languageTag, type Language } from "../i18n";
+import { Avatar } from "./avatar";
+import { useApp, useCharacter } from "./context";
+import { Icon } from "./icons";
+import { errorText } from "./toasts";
+
+interface BubbleProps {
+  item: ChatItem;
+  /** The sentence being spoken, if it is one of this item. */
+  speaking: number | null;
+  /** The item before is by the same speaker: no need to name them again. */
+  follows: boolean;
+  /** Changes when the words of the page do. */
+  language: Language;
+}
+
+export class Bubble extends Component<BubbleProps> {
+  override shouldComponentUpdate(next: Readonly<BubbleProps>): boolean {
+    const now = this.props;
+    return (
+      next.item !== now.item ||
+      next.speaking !== now.speaking ||
+      next.follows !== now.follows ||
+      next.language !== now.language
+    );
+  }
+
+  override render({ item, speaking, follows }: BubbleProps): JSX.Element {
+    switch (item.kind) {
+      case "human":
+        return <HumanBubble item={item} />;
+      case "ai":
+        return <AiBubble item={item} speaking={speaking} follows={follows} />;
+      case "tool":
+        return <ToolBubble item={item} />;
+      case "error":
+        return <ErrorLine item={item} />;
+      case "notice":
+        return <NoticeLine word={item.word} />;
+    }
+  }
+}
+
+function Time({ at }: { at: number | null }): JSX.Element | null {
+  const { language } = useApp();
+  if (at === null) return null;
+  const date = new Date(at);
+  const tag = languageTag(language);
+  const today = date.toDateString() === new Date().toDateString();
+  const short = date.toLocaleTimeString(tag, { hour: "numeric", minute: "2-digit" });
+  const day = date.toLocaleDateString(tag, { month: "short", day: "numeric" });
+  return (
+    <time dateTime={date.toISOString()} title={date.toLocaleString(tag)}>
+      {today ? short : `${day} ${short}`}
+    </time>
+  );
+}
+
+function Text({ text }: { text: string }): JSX.Element {
+  return (
+    <>
+      {textParts(text).map((part, index) => {
+        if (part.kind === "action") return <em key={index}>{part.text}</em>;
+        if (part.kind === "text") return part.text;
+        return (
+          <a key={index} href={part.text} target="_blank" rel="noopener noreferrer nofollow">
+            {part.text}
+          </a>
+        );
+      })}
+    </>
+  );
+}
+
+function HumanBubble({ item }: { item: HumanItem }): JSX.Element {
+  const { t } = useApp();
+  return (
+    <article class="line line-human" data-testid="message-human">
+      <h3 class="sr-only">{t("chat.you")}</h3>
+      <div class="bubble">
+        {item.thumbnails.length > 0 && (
+          <div class="thumbnails">
+            {item.thumbnails.map((data, index) => (
+              <img key={index} src={data} alt={t("chat.picture", { n: index + 1 })} />
+            ))}
+          </div>
+        )}
+        {item.text && (
+          <p>
+            <Text text={item.text} />
+          </p>
+        )}
+      </div>
+      <div class="line-foot">
+        <Time at={item.at} />
+      </div>
+    </article>
+  );
+}
+
+function stateOf(sentence: Sentence, speaking: number | null): string {
+  if (sentence.cut) return "cut";
+  if (sentence.id === speaking) return "speaking";
+  return sentence.begun ? "said" : "waiting";
+}
+
+function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number | null; follows: boolean }): JSX.Element {
+  const { snapshot, t } = useApp();
+  const character = useCharacter();
+  const name = item.name ?? character.name;
+  const { moods } = snapshot.session;
+  const texts = item.sentences.map((one) => withoutMoods(one.text, moods));
+  return (
+    <article class="line line-ai" data-testid="message-ai" data-follows={follows ? "" : undefined}>
+      <div class="line-face">
+        {!follows && <Avatar name={name} file={item.avatar ?? character.avatar} size="small" />}
+      </div>
+      <div class="line-words">
+        <h3 class={follows ? "sr-only" : "line-name"}>
+          {name} <Time at={item.at} />
+        </h3>
+        <div class="bubble" lang={character.language}>
+          <p>
+            {item.sentences.map((sentence, index) => (
+              <span key={sentence.id}>
+                {needsSpace(texts[index - 1] ?? "", texts[index] ?? "") && " "}
+                <span class="sentence" data-state={stateOf(sentence, speaking)}>
+                  <Text text={texts[index] ?? ""} />
+                </span>
+              </span>
+            ))}
+          </p>
+        </div>
+        <div class="line-foot">
+          {item.interrupted && (
+            <span class="interrupted" title={t("chat.interrupted-why", { name })}>
+              <Icon name="stop" size={12} />
+              {t("chat.interrupted")}
+              <span class="sr-only">. {t("chat.interrupted-why", { name })}</span>
+            </span>
+          )}
+          <CopyButton text={joinSentences(texts)} />
+        </div>
+      </div>
+    </article>
+  );
+}
+
+function CopyButton({ text }: { text: string }): JSX.Element | null {
+  const { t } = useApp();
+  const [copied, setCopied] = useState(false);
+  // Browsers offer the clipboard only to pages over https or from this machine.
+  if (!navigator.clipboard) return null;
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 1600);
+    } catch (error) {
+      console.warn("greenroom: the browser did not let us copy", error);
+    }
+  };
+  const label = copied ? t("chat.copied") : t("chat.copy");
+  return (
+    <button type="button" class="button-icon button-copy" aria-label={label} title={label} onClick={copy}>
+      <Icon name={copied ? "check" : "copy"} size={15} />
+    </button>
+  );
+}
+
+function ToolBubble({ item }: { item: ToolItem }): JSX.Element {
+  const { t } = useApp();
+  const title = t(`tool.${item.status}`, { tool: item.toolName });
+  const head = (
+    <>
+      {item.status === "running" ? <span class="spinner" /> : <Icon name={item.status === "error" ? "warning" : "tool"} size={16} />}
+      <span>{title}</span>
+    </>
+  );
+  return (
+    <div class="line line-tool" data-testid="tool-call" data-state={item.status}>
+      {item.content.trim() ? (
+        <details class="tool">
+          <summary>{head}</summary>
+          <pre>{item.content}</pre>
+        </details>
+      ) : (
+        <div class="tool tool-bare">{head}</div>
+      )}
+    </div>
+  );
+}
+
+function ErrorLine({ item }: { item: ErrorItem }): JSX.Element {
+  const { client, snapshot, t } = useApp();
+  return (
+    <div class="line line-error" data-testid="message-error">
+      <Icon name="warning" size={16} />
+      <p>{errorText(t, item.text, item.code)}</p>
+      {item.retry !== null && (
+        <button
+          type="button"
+          class="button-soft"
+          disabled={!snapshot.session.connected}
+          onClick={() => client.dispatch({ type: "retry", item: item.id, at: Date.now() })}
+        >
+          <Icon name="retry" size={15} />
+          {t("chat.retry")}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function NoticeLine({ word }: { word: "stopped" | "resumed" | "resumed-cut" | "gone" | "not-arrived" }): JSX.Element {
+  const { t } = useApp();
+  return (
+    <p class="line line-notice" data-testid="notice" data-word={word}>
+      {t(`notice.${word}`)}
+    </p>
+  );
+}

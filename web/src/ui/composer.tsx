@@ -1,0 +1,257 @@
+// Where messages are written. Text is never lost: not while offline, not while loading, not by a reload.
+
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { makePicture, MAX_PICTURES } from "../client/images";
+import { browserStorage } from "../client/preferences";
+import { canSend, isBusy, type Picture } from "../client/state";
+import { useApp, useMedia, useName } from "./context";
+import { Icon } from "./icons";
+
+/** Four bytes a character at most: stays below the server's 64 KiB for a text. */
+export const MAX_CHARACTERS = 10_000;
+const WARN_BELOW = 500;
+const DRAFT = "greenroom.draft";
+
+export function Composer(): JSX.Element {
+  const { client, snapshot, t } = useApp();
+  const { session } = snapshot;
+  const name = useName();
+  const [text, setText] = useDraft();
+  const [pictures, setPictures] = useState<Picture[]>([]);
+  const [dropping, setDropping] = useState(false);
+  const [nudged, setNudged] = useState(false);
+  const area = useRef<HTMLTextAreaElement>(null);
+  const chooser = useRef<HTMLInputElement>(null);
+  const touch = useMedia("(pointer: coarse)");
+  const ready = canSend(session);
+  const busy = isBusy(session);
+  const left = MAX_CHARACTERS - text.length;
+  const something = text.trim() !== "" || pictures.length > 0;
+  useAutosize(area, text);
+  useFocusKey(area);
+  useEffect(() => {
+    if (!touch) area.current?.focus();
+  }, [session.history]);
+  useEffect(() => {
+    if (ready) setNudged(false);
+  }, [ready]);
+
+  const submit = (): void => {
+    if (!something || left < 0) return;
+    if (!ready) {
+      setNudged(true);
+      return;
+    }
+    client.dispatch({ type: "say", text: text.trim(), pictures, at: Date.now() });
+    setText("");
+    setPictures([]);
+    area.current?.focus();
+  };
+  const addPictures = async (files: readonly File[], source: "clipboard" | "upload"): Promise<void> => {
+    const tell = (line: string): void => client.dispatch({ type: "toast", kind: "error", text: line });
+    for (const file of files) {
+      try {
+        const picture = await makePicture(file, source);
+        setPictures((before) => (before.length < MAX_PICTURES ? [...before, picture] : before));
+      } catch {
+        tell(t("composer.picture-bad", { name: file.name }));
+      }
+    }
+    if (pictures.length + files.length > MAX_PICTURES) tell(t("composer.pictures-full", { n: MAX_PICTURES }));
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    // While an input method composes (Chinese, Japanese …), Enter chooses a word. 229 is Safari's way to say so.
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      submit();
+    }
+  };
+  const onPaste = (event: ClipboardEvent): void => {
+    const files = picturesIn(event.clipboardData);
+    if (files.length === 0) return;
+    event.preventDefault();
+    void addPictures(files, "clipboard");
+  };
+  const onDrop = (event: DragEvent): void => {
+    setDropping(false);
+    const files = picturesIn(event.dataTransfer);
+    if (files.length === 0) return;
+    event.preventDefault();
+    void addPictures(files, "upload");
+  };
+
+  const hint = !session.connected ? t("composer.offline") : t("composer.loading", { name });
+  return (
+    <form
+      class="composer"
+      data-dropping={dropping ? "" : undefined}
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+      onDragOver={(event) => {
+        if (!event.dataTransfer?.types.includes("Files")) return;
+        event.preventDefault();
+        setDropping(true);
+      }}
+      onDragLeave={() => setDropping(false)}
+      onDrop={onDrop}
+    >
+      {pictures.length > 0 && (
+        <ul class="attached">
+          {pictures.map((picture, index) => (
+            <li key={picture.thumbnail}>
+              <img src={picture.thumbnail} alt={t("chat.picture", { n: index + 1 })} />
+              <button
+                type="button"
+                class="attached-remove"
+                aria-label={t("composer.remove-picture", { n: index + 1 })}
+                onClick={() => setPictures(pictures.filter((one) => one !== picture))}
+              >
+                <Icon name="close" size={14} />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="composer-row">
+        <input
+          ref={chooser}
+          type="file"
+          accept="image/*"
+          multiple
+          hidden
+          onChange={(event) => {
+            void addPictures([...(event.currentTarget.files ?? [])], "upload");
+            event.currentTarget.value = "";
+          }}
+        />
+        <button
+          type="button"
+          class="button-icon"
+          aria-label={t("composer.attach")}
+          title={t("composer.attach")}
+          onClick={() => chooser.current?.click()}
+        >
+          <Icon name="picture" />
+        </button>
+        <textarea
+          ref={area}
+          id="composer"
+          data-testid="composer"
+          rows={1}
+          value={text}
+          maxLength={MAX_CHARACTERS}
+          placeholder={dropping ? t("composer.drop") : t("composer.placeholder", { name })}
+          aria-label={t("composer.label")}
+          aria-describedby="composer-hint"
+          enterkeyhint="send"
+          onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+          onPaste={onPaste}
+        />
+        {!busy && !something && (
+          <button
+            type="button"
+            class="button-icon"
+            data-testid="speak-up"
+            aria-label={t("composer.speak-up", { name })}
+            title={t("composer.speak-up", { name })}
+            disabled={!ready}
+            onClick={() => client.dispatch({ type: "speak-up" })}
+          >
+            <Icon name="speak" />
+          </button>
+        )}
+        {busy && (
+          <button
+            type="button"
+            class="button-round button-stop"
+            data-testid="stop"
+            aria-label={t("composer.stop")}
+            title={t("composer.stop-hint")}
+            onClick={() => {
+              client.dispatch({ type: "interrupt" });
+              area.current?.focus();
+            }}
+          >
+            <Icon name="stop" />
+          </button>
+        )}
+        {(!busy || something) && (
+          <button
+            type="submit"
+            class="button-round button-send"
+            data-testid="send"
+            aria-label={t("composer.send")}
+            title={t("composer.keys")}
+            disabled={!something || !ready || left < 0}
+          >
+            <Icon name="send" />
+          </button>
+        )}
+      </div>
+      <p id="composer-hint" class="composer-hint" data-nudged={nudged ? "" : undefined}>
+        {session.confUid !== null && !ready && (something || !session.connected) ? (
+          <span role="status">{hint}</span>
+        ) : left < WARN_BELOW ? (
+          <span role="status">{t("composer.count", { n: left })}</span>
+        ) : (
+          <span class="composer-keys">{touch ? "" : t("composer.keys")}</span>
+        )}
+      </p>
+    </form>
+  );
+}
+
+function picturesIn(data: DataTransfer | null): File[] {
+  return [...(data?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+}
+
+/** The text being written; a reload of this tab does not lose it. */
+function useDraft(): [string, (text: string) => void] {
+  const [text, setText] = useState(() => readDraft());
+  useEffect(() => {
+    try {
+      browserStorage("sessionStorage")?.setItem(DRAFT, text);
+    } catch {
+      // storage is full: the draft lives as long as the page
+    }
+  }, [text]);
+  return [text, setText];
+}
+
+function readDraft(): string {
+  try {
+    return browserStorage("sessionStorage")?.getItem(DRAFT)?.slice(0, MAX_CHARACTERS) ?? "";
+  } catch {
+    return ""; // storage is closed to us
+  }
+}
+
+/** Let the box grow with its text; its greatest height is the style sheet's. */
+function useAutosize(area: { current: HTMLTextAreaElement | null }, text: string): void {
+  useLayoutEffect(() => {
+    const element = area.current;
+    if (!element || CSS.supports("field-sizing", "content")) return;
+    element.style.height = "auto";
+    element.style.height = `${element.scrollHeight}px`;
+  }, [text]);
+}
+
+/** The key `/` goes to the box, unless something is being written elsewhere. */
+function useFocusKey(area: { current: HTMLTextAreaElement | null }): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const target = event.target as HTMLElement;
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (target.matches("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      area.current?.focus();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+}

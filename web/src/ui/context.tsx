@@ -1,0 +1,69 @@
+// What every part of the page needs: the client, its newest snapshot, the words, the user's choices.
+
+import { createContext } from "preact";
+import { useContext, useEffect, useState } from "preact/hooks";
+import { fileAddress, type Address } from "../client/address";
+import type { Client, Snapshot } from "../client/client";
+import type { AudioPlayer } from "../client/player";
+import type { Preferences } from "../client/preferences";
+import { currentCharacter } from "../client/state";
+import type { Language, Translate } from "../i18n";
+
+export interface App {
+  client: Client;
+  player: AudioPlayer;
+  address: Address;
+  snapshot: Snapshot;
+  t: Translate;
+  language: Language;
+  preferences: Preferences;
+  prefer: (change: Partial<Preferences>) => void;
+}
+
+export const AppContext = createContext<App | null>(null);
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (!app) throw new Error("a part of the page is outside of AppContext");
+  return app;
+}
+
+export function useSnapshot(client: Client): Snapshot {
+  const [snapshot, setSnapshot] = useState(client.snapshot);
+  useEffect(() => {
+    setSnapshot(client.snapshot);
+    return client.subscribe(() => setSnapshot(client.snapshot));
+  }, [client]);
+  return snapshot;
+}
+
+/** True while the media query holds. */
+export function useMedia(query: string): boolean {
+  const [matches, setMatches] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const list = matchMedia(query);
+    const update = (): void => setMatches(list.matches);
+    update();
+    list.addEventListener("change", update);
+    return () => list.removeEventListener("change", update);
+  }, [query]);
+  return matches;
+}
+
+/** The name to call the character by. */
+export function useName(): string {
+  const { snapshot, t } = useApp();
+  return snapshot.session.confName ?? t("chat.someone");
+}
+
+export function useCharacter(): { name: string; avatar: string | null; description: string; language: string | undefined } {
+  const { snapshot } = useApp();
+  const name = useName();
+  const found = currentCharacter(snapshot.session);
+  return { name, avatar: found?.avatar ?? null, description: found?.description ?? "", language: found?.language };
+}
+
+export function useFile(): (folder: "avatars" | "bg", name: string) => string {
+  const { address } = useApp();
+  return (folder, name) => fileAddress(address.socket, folder, name);
+}

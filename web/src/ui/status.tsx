@@ -1,0 +1,58 @@
+// The connection, as a small pill: what it is now, when the next try comes, and a click to try at once.
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { ConnectionState } from "../client/connection";
+import type { Key } from "../i18n";
+import { useApp } from "./context";
+
+const RETRY_WORDS: Record<"full" | "refused" | "lost", Key> = {
+  full: "status.full",
+  refused: "status.refused",
+  lost: "status.reconnecting",
+};
+
+export function Status(): JSX.Element {
+  const { client, snapshot, t } = useApp();
+  const { connection } = snapshot;
+  const seconds = useSecondsUntil(connection);
+  const retrying = connection.phase === "reconnecting";
+  const text = retrying ? t(RETRY_WORDS[connection.reason], { n: seconds }) : t(`status.${connection.phase}`);
+  const content = (
+    <>
+      <span class="status-dot" />
+      <span class="status-text">{text}</span>
+    </>
+  );
+  if (!retrying) {
+    return (
+      <span class="status" data-testid="status" data-state={connection.phase} title={text}>
+        {content}
+      </span>
+    );
+  }
+  return (
+    <button
+      type="button"
+      class="status"
+      data-testid="status"
+      data-state={connection.phase}
+      title={t("status.retry")}
+      onClick={() => client.connection.retryNow()}
+    >
+      {content}
+    </button>
+  );
+}
+
+/** Whole seconds until the next try, counted down while there is one. */
+function useSecondsUntil(connection: ConnectionState): number {
+  const retryAt = connection.phase === "reconnecting" ? connection.retryAt : null;
+  const [, tick] = useState(0);
+  useEffect(() => {
+    if (retryAt === null) return;
+    const timer = setInterval(() => tick((count) => count + 1), 500);
+    return () => clearInterval(timer);
+  }, [retryAt]);
+  return retryAt === null ? 0 : Math.max(1, Math.ceil((retryAt - performance.now()) / 1000));
+}

@@ -1,0 +1,56 @@
+// An empty conversation: who is there, and how to begin.
+
+import type { JSX } from "preact";
+import { canSend } from "../client/state";
+import { Avatar } from "./avatar";
+import { useApp, useCharacter } from "./context";
+import { Icon } from "./icons";
+
+const IDEAS = ["welcome.idea-1", "welcome.idea-2", "welcome.idea-3"] as const;
+
+export function Welcome(): JSX.Element {
+  const { client, snapshot, t } = useApp();
+  const { session } = snapshot;
+  const character = useCharacter();
+  const { name } = character;
+  const ready = canSend(session);
+  if (session.confName === null) {
+    return (
+      <div class="welcome">
+        <span class="spinner spinner-large" />
+        <p>{t("welcome.waiting")}</p>
+      </div>
+    );
+  }
+  return (
+    <div class="welcome">
+      <Avatar name={name} file={character.avatar} size="large" clip={snapshot.clip} />
+      <h2>{t("welcome.title", { name })}</h2>
+      {character.description && <p class="welcome-about">{character.description}</p>}
+      <p>{t("welcome.hint", { name })}</p>
+      <div class="ideas">
+        {IDEAS.map((idea) => (
+          <button
+            key={idea}
+            type="button"
+            class="idea"
+            disabled={!ready}
+            onClick={() => client.dispatch({ type: "say", text: t(idea), pictures: [], at: Date.now() })}
+          >
+            {t(idea)}
+          </button>
+        ))}
+        <button
+          type="button"
+          class="idea idea-speak"
+          data-testid="speak-up-welcome"
+          disabled={!ready}
+          onClick={() => client.dispatch({ type: "speak-up" })}
+        >
+          <Icon name="speak" size={17} />
+          {t("composer.speak-up", { name })}
+        </button>
+      </div>
+    </div>
+  );
+}

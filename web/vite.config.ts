@@ -1,0 +1,24 @@
+// Builds the page into the Python package, so that one wheel holds server and page.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // Relative addresses: the page works under any path a reverse proxy puts it.
+  base: "./",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: "../src/greenroom/server/page",
+    emptyOutDir: true,
+    target: "es2022",
+    modulePreload: { polyfill: false },
+    // A strict content security policy must be able to forbid inline data for scripts and styles.
+    assetsInlineLimit: 0,
+  },
+  server: {
+    proxy: {
+      "/client-ws": { target: "ws://127.0.0.1:12393", ws: true },
+      "/avatars": "http://127.0.0.1:12393",
+      "/bg": "http://127.0.0.1:12393",
+    },
+  },
+  test: { include: ["tests/**/*.test.ts"] },
+});
