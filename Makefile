@@ -1,0 +1,40 @@
+# The commands of this project. Each sets up what it needs first and says so; Python 3.11 is all it takes.
+#   make serve ARGS="--port 8080"      make test ARGS="-k wake"      make bench ARGS="--quick"
+ARGS ?=
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format page bench lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+: *.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+serve:  ## start the server with its page (ARGS: options of `greenroom serve`)
+	@scripts/setup run
+	@exec $(BIN)/greenroom serve $(ARGS)
+
+test:  ## everything CI runs: format, lint, types, layers, the page's tests, all Python tests
+	@scripts/setup dev
+	@scripts/test $(ARGS)
+
+check:  ## format, lint, types and layers only
+	@scripts/setup dev
+	@scripts/check
+
+format:  ## put the code into its format and repair what the linter can
+	@scripts/setup dev
+	@scripts/lint
+
+page:  ## build the web page if its sources changed
+	@scripts/setup page
+
+bench:  ## measure the costs the README states (ARGS: options of the runner)
+	@scripts/setup dev
+	@scripts/bench $(ARGS)
+
+lock:  ## rewrite requirements/*.txt from pyproject.toml
+	@scripts/setup lock
+
+clean:  ## remove what the other commands made
+	rm -rf .venv build dist web/node_modules web/dist src/greenroom/server/page test-results
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
