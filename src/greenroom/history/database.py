@@ -75,7 +75,8 @@ _LIST = (
     .order_by(_h.updated.desc(), _h.id.desc())
     .limit(bindparam("limit"))
 )
-# A row comparison, not `a < x OR (a = x AND b < y)`: this one is a single range of the index.
+# A row comparison, not `a < x OR (a = x AND b < y)`: this one is a single range of the index, and the
+# only rows it reads in vain are those of the very same microsecond.
 _LIST_BEFORE = _LIST.where(
     tuple_(_h.updated, _h.id)
     < tuple_(bindparam("updated", type_=_h.updated.type), bindparam("id", type_=_h.id.type))

@@ -1,9 +1,9 @@
-"""Bring along the conversations of an Open-LLM-VTuber installation (`chat_history/<conf_uid>/<history_uid>.json`).
+"""Bring along an Open-LLM-VTuber installation's conversations: `chat_history/<conf_uid>/<history_uid>.json`.
 
-Running it again is safe at any time, also after it was interrupted: a history whose stored messages begin like
-the file gets only what is missing, one that has been continued here since is left alone, and one that differs
-is reported and not touched. Times are not compared: a change of the computer's time zone must not make a file
-look new.
+Running it again is safe at any time, also after it was interrupted: a history whose stored messages begin
+like the file gets only what is missing, one that has been continued here since is left alone, and one that
+differs is reported and not touched. Times are not compared: a change of the computer's time zone must not
+make a file look new.
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ __all__ = ["MAX_FILE", "BadFile", "ImportReport", "import_directory"]
 
 MAX_FILE = 256 * 1024 * 1024
 """Largest file that is read, in bytes."""
-
-_TOGETHER = 500
-"""Messages handed to the store before waiting for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +102,10 @@ async def _bring(conf_uid: str, uid: str, lines: list[_Line], store: HistoryStor
     if here[:common] != there[:common]:
         raise _Unfit("a different history of this name is stored already; delete it there to import this one")
     missing = lines[common:]
-    for start in range(0, len(missing), _TOGETHER):
-        await asyncio.gather(
-            *(
-                store.append_nowait(
-                    conf_uid,
-                    uid,
-                    one.role,
-                    one.content,
-                    name=one.name,
-                    avatar=one.avatar,
-                    created=one.created,
-                )
-                for one in missing[start : start + _TOGETHER]
-            )
+    # One after the other: should one fail, what is stored is a beginning of the file, and can be completed.
+    for one in missing:
+        await store.append(
+            conf_uid, uid, one.role, one.content, name=one.name, avatar=one.avatar, created=one.created
         )
     return len(missing)
 
@@ -168,7 +155,7 @@ def _read(file: Path) -> list[_Line]:
 
 def _line(number: int, entry: dict[str, Any], moment: datetime) -> _Line:
     role = entry.get("role")
-    if role not in ROLES:
+    if not isinstance(role, str) or role not in ROLES:
         raise _Unfit(f"entry {number}: role is {role!r}, not one of {', '.join(sorted(ROLES))}, metadata")
     for field in ("content", "name", "avatar"):
         value = entry.get(field)
@@ -182,13 +169,13 @@ def _line(number: int, entry: dict[str, Any], moment: datetime) -> _Line:
             raise _Unfit(f"entry {number}: {field} holds half a character (a lone surrogate)") from error
     if len(entry["content"]) > MAX_CONTENT:
         raise _Unfit(f"entry {number}: content has more than {MAX_CONTENT} characters")
-    return _Line(role, entry["content"], entry.get("name"), entry.get("avatar"), moment)
+    return _Line(cast(Role, role), entry["content"], entry.get("name"), entry.get("avatar"), moment)
 
 
 def _moment(value: object, otherwise: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else otherwise
         micros(found)
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
         return otherwise
     return found

@@ -129,7 +129,10 @@ def micros(moment: datetime) -> int:
     Raises:
         ValueError: it lies before 1970 or after the year 9999.
     """
-    value = round(moment.timestamp() * 1_000_000)
+    try:
+        value = round(moment.timestamp() * 1_000_000)
+    except (ValueError, OverflowError, OSError):  # beyond what the system's clock functions know
+        value = -1
     if not 0 <= value <= _LAST_MOMENT:
         raise ValueError(f"created must lie between 1970 and the year 9999, not at {moment.isoformat()}")
     return value
