@@ -50,7 +50,7 @@ _KINDS: dict[int, Kind] = {
 
 _FIXES: dict[Kind, str] = {
     "locked": "another program holds the file; close it, or give each server a file of its own",
-    "read-only": "the file or its folder cannot be written; correct their owner or mode, or take another file",
+    "read-only": "the file or its folder cannot be written; correct owner or mode, or take another file",
     "io": "the disk reported a failure; look at the system's log and at the disk",
     "corrupt": "the file is damaged or is no history file; move it away, or put a backup in its place",
     "full": "there is no room left; free some disk space or raise the file's limit",
