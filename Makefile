@@ -1,5 +1,5 @@
 # The commands of this project. Each sets up what it needs first and says so; Python 3.11 is all it takes.
-#   make serve ARGS="--port 8080"      make test ARGS="-k wake"      make bench ARGS="--quick"
+#   make serve ARGS="--port 8080"      make test ARGS="-k wake"      make bench ARGS=history
 ARGS ?=
 BIN := .venv/bin
 .DEFAULT_GOAL := help
@@ -27,7 +27,7 @@ format:  ## put the code into its format and repair what the linter can
 page:  ## build the web page if its sources changed
 	@scripts/setup page
 
-bench:  ## measure the costs the README states (ARGS: options of the runner)
+bench:  ## measure the costs of the parts (ARGS: names of benchmarks, default all)
 	@scripts/setup dev
 	@scripts/bench $(ARGS)
 

@@ -201,8 +201,9 @@ class Installer:
         self._uv = uv
         self._env = env
 
-    def install(self, *arguments: str) -> None:
-        """Install what the arguments name, the same for uv and pip."""
+    def locked(self, name: str) -> None:
+        """Install everything in `requirements/<name>.txt`, checked against its hashes."""
+        arguments = ["--require-hashes", "-r", str(LOCKS / f"{name}.txt")]
         if self._uv is not None:
             try:
                 run([self._uv, "pip", "install", "--python", str(PYTHON), *arguments], self._env)
@@ -212,14 +213,14 @@ class Installer:
                 self._uv = None
         _pip(*arguments)
 
-    def locked(self, name: str) -> None:
-        """Install everything in `requirements/<name>.txt`, checked against its hashes."""
-        self.install("--require-hashes", "-r", str(LOCKS / f"{name}.txt"))
-
     def project(self) -> None:
-        """Install this clone itself, editable; its page is built elsewhere."""
-        self._env["GREENROOM_PAGE"] = os.environ["GREENROOM_PAGE"] = "skip"
-        self.install("--no-deps", "--no-build-isolation", "-e", str(ROOT))
+        """Install this clone itself, editable. Its page is built elsewhere, and no index is asked."""
+        arguments = ["install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        tool = [str(PYTHON), "-m", "pip"]
+        if self._uv is not None:
+            tool = [self._uv, "pip"]
+            arguments += ["--python", str(PYTHON)]
+        run([*tool, *arguments], {**self._env, "GREENROOM_PAGE": "skip"})
 
 
 # --- the page ----------------------------------------------------------------------------------------------
