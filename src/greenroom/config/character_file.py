@@ -61,7 +61,7 @@ def build_character(
     def note(path: KeyPath, message: str, fix: str, inside: bool = True) -> None:
         full = (*at, *path) if inside else path
         ignored.append(full)
-        warnings.append(Problem(document.file, document.line(full), dotted(full), message, fix))
+        warnings.append(Problem(document.file, document.line(full), dotted(path), message, fix))
 
     for name in document.data if at else ():
         if name != _WRAPPER:
@@ -83,10 +83,10 @@ def build_character(
         given = {name: value for name, value in data.items() if value is not None}
         fields = CharacterFields.model_validate(given)
     except ValidationError as error:
-        named = {problem.field.rsplit(".", 1)[-1] for problem in problems}
+        named = {problem.field for problem in problems}
         for problem in explain(error, CharacterFields, layers, document.file):
             field = renamed.get(problem.field, problem.field)
-            if field.rsplit(".", 1)[-1] not in named:
+            if field not in named:
                 problems.append(replace(problem, field=field))
     else:
         if not problems:
@@ -139,7 +139,7 @@ def _read_olv_agent(layers: Layers, agent: AgentSettings, own: dict[str, Any], n
             continue  # our own field says it better
         origin = layers.origin(("agent_config", *source)) or Origin("configuration")
         layers.put(path, value, origin)
-        renamed[dotted(path)] = dotted((_WRAPPER, "agent_config", *source))
+        renamed[dotted(path)] = dotted(("agent_config", *source))
     return renamed
 
 
@@ -171,7 +171,7 @@ def _missing_variables(document: Document, ignored: list[KeyPath], warnings: lis
         unused = any(path[: len(prefix)] == prefix for prefix in ignored)
         if "llm_configs" in path and not _chosen(document, path):
             unused = True
-        (warnings if unused else problems).append(problem)
+        (warnings if unused else problems).append(_relative(problem))
     return problems
 
 
@@ -184,8 +184,13 @@ def _inherited_variables(base: Document, layers: Layers) -> list[Problem]:
         origin = layers.origin(path[1:])
         used = _chosen(base, path) if "llm_configs" in path else path[1] in layers.data
         if used and origin is not None and origin.file == base.file:
-            problems.append(problem)
+            problems.append(_relative(problem))
     return problems
+
+
+def _relative(problem: Problem) -> Problem:
+    """Name a field as seen from the character, whether or not the file wraps it."""
+    return replace(problem, field=problem.field.removeprefix(_WRAPPER + "."))
 
 
 def _chosen(document: Document, path: KeyPath) -> bool:

@@ -40,7 +40,7 @@ class Section(BaseModel):
 
 
 Seconds = Annotated[float, Field(gt=0, le=DAY, allow_inf_nan=False)]
-SecondsOrNone = Annotated[float, Field(ge=0, le=DAY, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, Field(ge=0, le=DAY, allow_inf_nan=False)]
 """Seconds where 0 means "at once" or "never", as the field says."""
 Bytes = Annotated[int, Field(ge=1024, le=MAX_BYTES)]
 Port = Annotated[int, Field(ge=0, le=65_535), Noun("a port", "use 1..65535, or 0 for any free port")]
@@ -110,19 +110,19 @@ class LimitSettings(Section):
     history_page: int = Field(default=100, ge=1, le=10_000)
     ping_seconds: Seconds = 20
     shutdown_seconds: Seconds = 5
-    engines_idle_seconds: SecondsOrNone = 300
+    engines_idle_seconds: SecondsOrZero = 300
     """How long an engine that no client uses is kept."""
 
 
 class BuiltinSettings(Section):
     """The agent in the package: it needs no model, and its pace can be set to that of any."""
 
-    first_token_seconds: SecondsOrNone = 0.25
+    first_token_seconds: SecondsOrZero = 0.25
     tokens_per_second: float = Field(default=40.0, ge=0, le=1_000_000, allow_inf_nan=False)
     """0: as fast as possible."""
     slots: int = Field(default=0, ge=0, le=10_000)
     """Replies made at once over all clients that share the engine; 0: no limit."""
-    init_seconds: SecondsOrNone = 0.0
+    init_seconds: SecondsOrZero = 0.0
     """A slow model load, modelled."""
     words: int = Field(default=0, ge=0, le=100_000)
     """A fixed length of reply; 0: its natural length."""
@@ -166,7 +166,7 @@ class TtsSettings(Section):
     """Text to speech."""
 
     engine: Literal["none", "tone"] = "none"
-    seconds_per_sentence: SecondsOrNone = 1.0
+    seconds_per_sentence: SecondsOrZero = 1.0
     slots: int = Field(default=1, ge=1, le=64)
 
 
