@@ -1,0 +1,229 @@
+"""GA005: loops that sleep and look, where an event would do.
+
+The hard part is what not to say. A heartbeat, a flush, a retry, a pacing loop and a check of
+something outside the process all sleep in a loop, and rightly. So the rule speaks in two cases:
+
+* a loop that does nothing but sleep until the program's own state changes;
+* an endless loop with a short constant sleep (at most a second) whose whole remaining body hangs on
+  one `if` about the program's own state.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from greenroom.tasks.audit.context import Context, called_name, in_handler, words
+from greenroom.tasks.audit.findings import Finding, Severity
+from greenroom.tasks.audit.module import Module
+
+_SHORT = 1.0
+_SLEEPS = {"asyncio.sleep", "anyio.sleep", "trio.sleep"}
+_LOG = {"debug", "info", "warning", "error", "exception", "log", "print", "trace"}
+_STATE_METHODS = {"empty", "full", "qsize", "is_set", "done", "get", "locked", "is_closing", "values", "keys"}
+_STATE_CALLS = {"len", "any", "all", "not", "bool", "min", "max", "isinstance", "getattr", "sum"}
+_CLOCK = {"time", "monotonic", "perf_counter", "now", "utcnow"}
+_OUTSIDE = {
+    "poll", "exists", "is_alive", "alive", "process", "proc", "path", "file", "thread", "progress", "status",
+    "returncode", "pid", "exitcode", "tokens", "deadline", "timeout", "elapsed", "retries", "attempts",
+}  # fmt: skip
+
+
+def polling(context: Context) -> Iterator[Finding]:
+    """GA005."""
+    for function in context.module.functions:
+        if not function.is_async:
+            continue
+        for node in function.own:
+            if isinstance(node, ast.While):
+                found = _judge(context, node)
+                if found is not None:
+                    yield found
+
+
+def _judge(context: Context, loop: ast.While) -> Finding | None:
+    module = context.module
+    sleeps = [
+        inner
+        for inner in _walk_own(loop.body)
+        if isinstance(inner, ast.Await) and _is_sleep(module, inner.value) and not in_handler(module, inner)
+    ]
+    if len(sleeps) != 1:
+        return None
+    sleep = sleeps[0]
+    call = sleep.value
+    assert isinstance(call, ast.Call)
+    argument = call.args[0] if call.args else None
+    constant = _constant(module, argument)
+    if constant is None and not isinstance(argument, ast.Name | ast.Attribute):
+        return None  # a computed delay is pacing or a back-off
+    if (
+        isinstance(argument, ast.Name | ast.Attribute)
+        and constant is None
+        and words(ast.unparse(argument)) & {"delay", "backoff", "wait", "retry", "remaining", "timeout"}
+    ):
+        return None
+    endless = isinstance(loop.test, ast.Constant) and bool(loop.test.value)
+    rest = [stmt for stmt in _flatten(loop.body) if not _is_idle(module, stmt)]
+    if not rest:
+        return None if endless else _waiting_loop(context, loop, sleep, constant)
+    if constant is None or constant > _SHORT:
+        return None
+    return _looking_loop(context, loop, sleep, rest, endless, constant)
+
+
+def _waiting_loop(
+    context: Context, loop: ast.While, sleep: ast.Await, constant: float | None
+) -> Finding | None:
+    """`while not self._ready: await sleep(0.1)` and nothing else."""
+    if not _is_own_state(loop.test):
+        return None
+    text = "the loop sleeps until a condition changes: it burns CPU idle and answers up to a sleep too late"
+    if constant == 0:
+        text = "the loop spins with sleep(0) until a condition changes: it takes a whole core"
+    severity = Severity.WARNING
+    if _is_keep_alive(loop.test) or (constant is not None and constant > 5):
+        severity = Severity.INFO
+    return context.finding("GA005", sleep, severity=severity, message=text)
+
+
+def _looking_loop(
+    context: Context,
+    loop: ast.While,
+    sleep: ast.Await,
+    rest: list[ast.stmt],
+    endless: bool,
+    constant: float,
+) -> Finding | None:
+    """`while True: await sleep(0.1); if self._pending: …`"""
+    if not endless and not _is_keep_alive(loop.test):
+        return None
+    if constant == 0:
+        return None
+    conditions = [stmt for stmt in rest if isinstance(stmt, ast.If)]
+    if not conditions:
+        return None
+    first = conditions[0]
+    if not all(_is_own_state(stmt.test) for stmt in conditions[:1]):
+        return None
+    for stmt in rest[: rest.index(first)]:
+        if any(isinstance(node, ast.Await) for node in _walk_own([stmt])):
+            return None
+    if any(_works(stmt) for stmt in rest if not isinstance(stmt, ast.If)):
+        return None
+    return context.finding(
+        "GA005",
+        sleep,
+        message=f"the loop wakes up every {constant:g} s to look at a condition: it burns CPU idle and "
+        "answers up to that much too late",
+    )
+
+
+def _works(stmt: ast.stmt) -> bool:
+    """True for a statement that does something each time: an await, a loop, a call for its effect."""
+    if isinstance(stmt, ast.For | ast.AsyncFor | ast.While | ast.AsyncWith):
+        return True
+    if any(isinstance(node, ast.Await) for node in _walk_own([stmt])):
+        return True
+    return isinstance(stmt, ast.Expr) and called_name(stmt.value) not in {"create_task", "ensure_future"}
+
+
+def _flatten(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The loop's statements, with locks and try blocks (not their handlers) looked through."""
+    found: list[ast.stmt] = []
+    for stmt in body:
+        if isinstance(stmt, ast.Try | ast.With) or (
+            isinstance(stmt, ast.AsyncWith) and all("lock" in ast.unparse(i).lower() for i in stmt.items)
+        ):
+            found += _flatten(stmt.body)
+        else:
+            found.append(stmt)
+    return found
+
+
+def _walk_own(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    todo: list[ast.AST] = list(reversed(body))
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            todo.extend(ast.iter_child_nodes(node))
+
+
+def _is_sleep(module: Module, node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and module.resolve(node.func) in _SLEEPS
+
+
+def _constant(module: Module, node: ast.AST | None) -> float | None:
+    """The delay when it is written down: a number, or a module constant that is one."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    if isinstance(node, ast.Name):
+        for stmt in module.tree.body:
+            if isinstance(stmt, ast.Assign | ast.AnnAssign):
+                targets = stmt.targets if isinstance(stmt, ast.Assign) else [stmt.target]
+                if any(isinstance(target, ast.Name) and target.id == node.id for target in targets):
+                    return _constant(module, stmt.value) if not isinstance(stmt.value, ast.Name) else None
+    return None
+
+
+def _is_idle(module: Module, stmt: ast.stmt) -> bool:
+    """True for the sleep itself, for logging, pass, and counters."""
+    if isinstance(stmt, ast.Pass):
+        return True
+    if isinstance(stmt, ast.Expr):
+        if isinstance(stmt.value, ast.Constant):
+            return True
+        if isinstance(stmt.value, ast.Await):
+            return _is_sleep(module, stmt.value.value)
+        return called_name(stmt.value) in _LOG
+    return False
+
+
+def _is_own_state(test: ast.expr) -> bool:
+    """True when the condition looks only at the program's own variables, not at clocks or the outside."""
+    looks = False
+    for node in ast.walk(test):
+        if isinstance(node, ast.Await | ast.NamedExpr):
+            return False
+        if isinstance(node, ast.Call):
+            name = called_name(node)
+            own = isinstance(node.func, ast.Attribute) and _is_self_chain(node.func) and not node.args
+            if name in _CLOCK or not (name in _STATE_METHODS or name in _STATE_CALLS or own):
+                return False
+        if isinstance(node, ast.Name | ast.Attribute):
+            text = node.id if isinstance(node, ast.Name) else node.attr
+            if words(text) & _OUTSIDE or text in _CLOCK:
+                return False
+            looks = True
+    return looks
+
+
+def _is_self_chain(node: ast.AST) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _is_keep_alive(test: ast.expr) -> bool:
+    """`while self._running`, `while not self._closed`: the condition only ends the loop."""
+    if isinstance(test, ast.UnaryOp):
+        test = test.operand
+    if isinstance(test, ast.Call) and not test.args:
+        test = test.func
+    text = ast.unparse(test) if isinstance(test, ast.Name | ast.Attribute) else ""
+    last = text.removesuffix(".is_set").rsplit(".", 1)[-1]
+    ends = {
+        "running",
+        "run",
+        "active",
+        "alive",
+        "closed",
+        "closing",
+        "stopped",
+        "stopping",
+        "stop",
+        "shutdown",
+    }
+    ends |= {"exit", "quit", "connected", "started", "enabled", "done", "finished", "should", "keep", "going"}
+    return bool(words(last) & ends)

@@ -1,0 +1,118 @@
+"""GA006: closing without a deadline. GA007: errors that gather() collects for nobody."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from greenroom.tasks.audit.context import (
+    Context,
+    called_name,
+    has_timeout,
+    in_finally,
+    is_close_like,
+    is_end_like,
+    under_deadline,
+    words,
+)
+from greenroom.tasks.audit.findings import Finding, Severity
+from greenroom.tasks.audit.module import Function, dotted, position
+
+
+def close_without_deadline(context: Context) -> Iterator[Finding]:
+    """GA006."""
+    module = context.module
+    for function in module.functions:
+        if not function.is_async or not is_close_like(function.top().name):
+            continue
+        cancelled = {
+            text
+            for node in function.own
+            if isinstance(node, ast.Call) and called_name(node) == "cancel"
+            if isinstance(node.func, ast.Attribute) and (text := dotted(node.func.value))
+        }
+        for node in function.own:
+            if not isinstance(node, ast.Await) or under_deadline(module, node):
+                continue
+            value = node.value
+            name = module.resolve(value.func) if isinstance(value, ast.Call) else None
+            if isinstance(value, ast.Call) and name == "asyncio.wait":
+                if not has_timeout(value) and len(value.args) < 2:
+                    inside = _waits_for_closing(context, value, function)
+                    yield context.finding("GA006", value, severity=Severity.INFO if inside else None)
+            elif isinstance(value, ast.Call) and name == "asyncio.gather" and cancelled:
+                yield context.finding(
+                    "GA006",
+                    value,
+                    severity=Severity.INFO,
+                    message="closing waits for cancelled tasks without a deadline: one that swallows its "
+                    "cancellation hangs the shutdown",
+                )
+            elif dotted(value) in cancelled:
+                yield context.finding(
+                    "GA006",
+                    node,
+                    severity=Severity.INFO,
+                    message="closing waits for the cancelled task without a deadline: it hangs if the task "
+                    "swallows its cancellation",
+                )
+
+
+def _waits_for_closing(context: Context, wait: ast.Call, function: Function) -> bool:
+    """True when it waits for close() calls it has just started: those may have a deadline of their own."""
+    started = [spawn for spawn in context.spawns.of_function(function) if spawn.coro is not None]
+    if not started or not wait.args or not isinstance(wait.args[0], ast.Name | ast.ListComp | ast.List):
+        return False
+    return all(is_close_like(called_name(spawn.coro)) for spawn in started if spawn.coro is not None)
+
+
+def errors_ignored(context: Context) -> Iterator[Finding]:
+    """GA007."""
+    module = context.module
+    for call in module.calls:
+        if module.resolve(call.func) != "asyncio.gather" or not _returns_exceptions(call):
+            continue
+        awaiting = module.parents.get(call)
+        if not isinstance(awaiting, ast.Await):
+            continue
+        statement = module.parents.get(awaiting)
+        function = module.owner.get(call)
+        if not _is_ignored(statement, function):
+            continue
+        if function is not None and _is_clean_up(context, call, function):
+            continue
+        yield context.finding("GA007", call)
+
+
+def _returns_exceptions(call: ast.Call) -> bool:
+    return any(
+        keyword.arg == "return_exceptions"
+        and isinstance(keyword.value, ast.Constant)
+        and keyword.value.value is True
+        for keyword in call.keywords
+    )
+
+
+def _is_ignored(statement: ast.AST | None, function: Function | None) -> bool:
+    if isinstance(statement, ast.Expr):
+        return True
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and function is not None:
+        target = statement.targets[0]
+        if isinstance(target, ast.Name):
+            return not any(
+                isinstance(node, ast.Name) and node.id == target.id and isinstance(node.ctx, ast.Load)
+                for node in function.everything()
+            )
+    return False
+
+
+def _is_clean_up(context: Context, call: ast.Call, function: Function) -> bool:
+    """Waiting for tasks just cancelled, or for many close() calls: their errors are rarely of use."""
+    module = context.module
+    if is_end_like(function.top().name) or in_finally(module, call):
+        return True
+    for node in function.everything():
+        if "cancel" in words(called_name(node)) and position(node) < position(call):
+            return True
+    names = {called_name(node) for arg in call.args for node in ast.walk(arg)}
+    return any(is_end_like(name) for name in names if name)
