@@ -9,6 +9,8 @@ export default defineConfig({
     outDir: "../src/greenroom/server/page",
     emptyOutDir: true,
     target: "es2022",
+    // light-dark() and nesting as written: browsers since spring 2024.
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
     modulePreload: { polyfill: false },
     // A strict content security policy must be able to forbid inline data for scripts and styles.
     assetsInlineLimit: 0,

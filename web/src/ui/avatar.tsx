@@ -13,6 +13,10 @@ interface AvatarProps {
   clip?: AudioMessage | null;
 }
 
+/** Pictures that are not there, so that each is asked for once and not once a bubble. */
+const missing = new Set<string>();
+const MOST_MISSING = 500;
+
 function hueOf(name: string): number {
   let hue = 7;
   for (const letter of name) hue = (hue * 31 + (letter.codePointAt(0) ?? 0)) % 360;
@@ -21,8 +25,12 @@ function hueOf(name: string): number {
 
 export function Avatar({ name, file, size, clip = null }: AvatarProps): JSX.Element {
   const address = useFile();
-  const [broken, setBroken] = useState<string | null>(null);
+  const [, setBroken] = useState<string | null>(null);
   const ring = useVoice(clip);
+  const forget = (gone: string): void => {
+    if (missing.size < MOST_MISSING) missing.add(gone);
+    setBroken(gone);
+  };
   const initial = [...name.trim()][0]?.toUpperCase() ?? "·";
   return (
     <span
@@ -32,8 +40,8 @@ export function Avatar({ name, file, size, clip = null }: AvatarProps): JSX.Elem
       style={{ "--hue": String(hueOf(name)) }}
       aria-hidden="true"
     >
-      {file && broken !== file ? (
-        <img src={address("avatars", file)} alt="" decoding="async" onError={() => setBroken(file)} />
+      {file && !missing.has(file) ? (
+        <img src={address("avatars", file)} alt="" decoding="async" onError={() => forget(file)} />
       ) : (
         <span class="avatar-initial">{initial}</span>
       )}

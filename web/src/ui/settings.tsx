@@ -67,7 +67,7 @@ export function Settings({ onClose }: { onClose: () => void }): JSX.Element {
         ]}
       />
       <Backgrounds />
-      <section>
+      <section class="keys-section">
         <h3 class="choice-title">{t("settings.keys")}</h3>
         <dl class="keys">
           <Keys keys={["Enter"]} what={t("settings.key-send")} />

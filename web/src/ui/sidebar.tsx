@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ConfigFile, HistoryEntry } from "../protocol.generated";
 import { withoutMoods } from "../client/text";
-import { relativeTime } from "../i18n";
+import { languageTag, relativeTime } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp } from "./context";
 import { Dialog } from "./dialog";
@@ -48,7 +48,7 @@ function Characters({ onChosen }: { onChosen: () => void }): JSX.Element {
 }
 
 function CharacterCard({ character, onChosen }: { character: ConfigFile; onChosen: () => void }): JSX.Element {
-  const { client, snapshot, t } = useApp();
+  const { client, snapshot, language, t } = useApp();
   const { session, clip } = snapshot;
   const loading = session.switchingTo === character.filename;
   const current = session.switchingTo === null && session.confName === character.name;
@@ -77,7 +77,7 @@ function CharacterCard({ character, onChosen }: { character: ConfigFile; onChose
         <span class="card-name" lang={character.language}>
           {character.name}
           {current && (
-            <span class="card-badge" lang="">
+            <span class="card-badge" lang={languageTag(language)}>
               {t("characters.ready")}
             </span>
           )}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { joinSentences, moodsOf, textParts, withoutMoods } from "../../src/client/text";
+
+describe("joinSentences", () => {
+  it("puts spaces where the script wants them", () => {
+    expect(joinSentences(["Hello.", "How are you?"])).toBe("Hello. How are you?");
+    expect(joinSentences(["你好！", "今天怎么样？"])).toBe("你好！今天怎么样？");
+    expect(joinSentences(["Hello. ", "There."])).toBe("Hello. There.");
+    expect(joinSentences([])).toBe("");
+  });
+});
+
+describe("textParts", () => {
+  it("finds links and stage directions, and leaves the rest alone", () => {
+    expect(textParts("*waves* See https://a.example/b?c=1, ok")).toEqual([
+      { kind: "action", text: "waves" },
+      { kind: "text", text: " See " },
+      { kind: "link", text: "https://a.example/b?c=1" },
+      { kind: "text", text: ", ok" },
+    ]);
+  });
+
+  it("never takes a script address for a link, nor loses a character", () => {
+    for (const text of ["javascript:alert(1)", "2 * 3 * 4 = 24", "<b>https://x.example</b>", "**", "a*b"]) {
+      const parts = textParts(text);
+      expect(parts.filter((one) => one.kind === "link").every((one) => /^https?:/.test(one.text))).toBe(true);
+    }
+    expect(textParts("plain")).toEqual([{ kind: "text", text: "plain" }]);
+    expect(textParts("a*b")).toEqual([{ kind: "text", text: "a*b" }]);
+  });
+});
+
+describe("withoutMoods", () => {
+  it("hides the tags the model knows, and no others", () => {
+    expect(withoutMoods("[Joy] Hi [sic] there", ["joy"])).toBe("Hi [sic] there");
+    expect(withoutMoods("[joy] Hi", [])).toBe("[joy] Hi");
+  });
+
+  it("knows the moods by the model's own list", () => {
+    expect(moodsOf({ url: "x", emotionMap: { joy: 1, fear: 2 } })).toEqual(["joy", "fear"]);
+    expect(moodsOf(null)).toEqual([]);
+    expect(moodsOf({ emotionMap: "odd" })).toEqual([]);
+  });
+});

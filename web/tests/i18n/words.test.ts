@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { isKey, languages, pickLanguage, relativeTime, translator } from "../../src/i18n";
+import { en, type Key } from "../../src/i18n/en";
+
+const holes = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map((match) => match[0]).sort();
+
+describe("every language", () => {
+  for (const [name, words] of Object.entries(languages)) {
+    it(`${name} has exactly the keys of English, none empty, with the same blanks to fill`, () => {
+      expect(Object.keys(words).sort()).toEqual(Object.keys(en).sort());
+      for (const key of Object.keys(en) as Key[]) {
+        expect(words[key].trim(), key).not.toBe("");
+        expect(holes(words[key]), key).toEqual(holes(en[key]));
+      }
+    });
+  }
+});
+
+describe("pickLanguage", () => {
+  it("takes the first of the browser's languages that we speak", () => {
+    expect(pickLanguage(["fr-FR", "zh-TW", "en"])).toBe("zh");
+    expect(pickLanguage(["EN-us", "zh"])).toBe("en");
+    expect(pickLanguage(["fr"])).toBe("en");
+    expect(pickLanguage([])).toBe("en");
+  });
+});
+
+describe("translator", () => {
+  it("fills the blanks", () => {
+    expect(translator("en")("status.reconnecting", { n: 3 })).toBe("Reconnecting in 3 s");
+    expect(translator("zh")("status.reconnecting", { n: 3 })).toBe("3 秒后重连");
+    expect(isKey("toString")).toBe(false);
+  });
+});
+
+describe("relativeTime", () => {
+  const now = Date.parse("2026-06-15T12:00:00Z");
+  it("speaks of the past in the page's language", () => {
+    expect(relativeTime("2026-06-15T11:58:00Z", now, "en")).toBe("2 minutes ago");
+    expect(relativeTime("2026-06-14T12:00:00Z", now, "en")).toBe("yesterday");
+    expect(relativeTime("2026-06-15T11:58:00Z", now, "zh")).toBe("2分钟前");
+  });
+
+  it("never speaks of the future, and says nothing about what is no time", () => {
+    expect(relativeTime("2026-06-15T12:30:00Z", now, "en")).toBe("now");
+    expect(relativeTime("nonsense", now, "en")).toBe("");
+    expect(relativeTime(null, now, "en")).toBe("");
+  });
+});
