@@ -5,12 +5,13 @@ Abandoned tasks are remembered here until they end: dropping the last reference 
 Python destroy it in the middle of its work.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ._job import Job
+from ._job import Job, QueuedJob
 from ._report import JobInfo, info_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def forget_abandoned(job: Job[Any]) -> None:
 
 def abandoned() -> tuple[JobInfo, ...]:
     """The abandoned jobs of this process that still run, with the stack they have now."""
-    return tuple(info_of(job, stack=True) for job in _abandoned if not job.done())
+    for job in [job for job in _abandoned if job.done() or job.get_loop().is_closed()]:
+        del _abandoned[job]
+    return tuple(info_of(job, stack=True) for job in _abandoned)
 
 
 async def census(scope: TaskScope, *, stacks: bool = False, limit: int = 100_000) -> list[JobInfo]:
@@ -46,14 +49,16 @@ async def census(scope: TaskScope, *, stacks: bool = False, limit: int = 100_000
     infos: list[JobInfo] = []
     looked = 0
     for owner in tuple(scope.walk()):
-        running = tuple(owner.running_jobs())
-        waiting = tuple(owner.waiting_jobs())
-        for index, job in enumerate((*running, *waiting)):
+        jobs: list[Job[Any] | QueuedJob[Any]] = [*owner._running]
+        first = len(jobs) - 1
+        if owner._line is not None:
+            jobs.extend(owner._line.records())
+        for index, job in enumerate(jobs):
             looked += 1
             if looked % SLICE == 0:
                 await asyncio.sleep(0)
             if len(infos) >= limit:
                 return infos
             if not job.done():
-                infos.append(info_of(job, max(0, index - len(running) + 1), stacks))
+                infos.append(info_of(job, max(0, index - first), stacks))
     return infos

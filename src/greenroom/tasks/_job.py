@@ -5,11 +5,13 @@ created at and its age sit in slots beside asyncio's own fields. What waits for 
 `QueuedJob`: no coroutine, no task, so that dropping ten thousand of them costs next to nothing.
 """
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Generator, Hashable
+from contextvars import Context
 from functools import lru_cache
 from time import monotonic
 from types import CodeType, CoroutineType
@@ -34,7 +36,7 @@ def site_text(code: CodeType, lasti: int) -> str:
         if start <= lasti < end:
             line = number
             break
-    return f"{code.co_filename}:{line} in {getattr(code, 'co_qualname', code.co_name)}"
+    return f"{code.co_filename}:{line} in {code.co_qualname}"
 
 
 def await_stack(task: asyncio.Task[Any]) -> tuple[str, ...]:
@@ -42,15 +44,12 @@ def await_stack(task: asyncio.Task[Any]) -> tuple[str, ...]:
     lines: list[str] = []
     here: Any = task.get_coro()
     while here is not None and len(lines) < 32:
-        frame = (
-            getattr(here, "cr_frame", None)
-            or getattr(here, "gi_frame", None)
-            or getattr(here, "ag_frame", None)
-        )
+        kind = next((kind for kind in ("cr", "gi", "ag") if hasattr(here, f"{kind}_frame")), None)
+        frame = getattr(here, f"{kind}_frame", None)
         if frame is None:
             break
         lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}")
-        here = getattr(here, "cr_await", None) or getattr(here, "gi_yieldfrom", None)
+        here = getattr(here, "gi_yieldfrom" if kind == "gi" else f"{kind}_await", None)
     return tuple(lines)
 
 
@@ -66,12 +65,11 @@ class Job(asyncio.Task[T]):
     _lasti: int
 
     # Rare ones are class attributes until set: the common job pays nothing for them.
-    key: Hashable = None
-    finishes: bool = False
-    delivered: bool = False
-    queued: QueuedJob[Any] | None = None
-    cancelled_by: str | None = None
-    """Who cancelled it: `closed: …`, `superseded by …`, `timed out after …`, `interrupted`, or a code line."""
+    record: QueuedJob[Any] | None = None
+    closes: TaskScope | None = None
+    """The scope whose close it waits for, while that scope owns it: such a close cannot wait for it."""
+    foreign: bool = False
+    _why: str | tuple[CodeType, int] | None = None
 
     @property
     def name(self) -> str:
@@ -98,17 +96,32 @@ class Job(asyncio.Task[T]):
             return "cancelling" if self.cancelling() else "running"
         if self.cancelled():
             return "cancelled"
-        return "finished" if self.exception() is None else "failed"
+        return "finished" if self._exception is None else "failed"
+
+    @property
+    def cancelled_by(self) -> str | None:
+        """Who cancelled it: `closed: …`, `superseded by …`, `timed out after …`, a given text, or a line."""
+        if isinstance(self._why, tuple):
+            return f"cancelled at {site_text(*self._why)}"
+        return self._why or (self.scope.closed_by if self.cancelling() else None)
 
     def cancel(self, msg: Any = None) -> bool:
         """Ask it to stop; `msg` becomes `cancelled_by`, without one the caller's line is noted."""
-        if self.cancelled_by is None and not self.done():
-            if msg is None:
-                frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-                self.cancelled_by = f"cancelled at {site_text(frame.f_code, frame.f_lasti)}"
-            else:
-                self.cancelled_by = str(msg)
+        if not self.done():
+            if msg is not None:
+                if not isinstance(self._why, str):
+                    self._why = str(msg)
+            elif self._why is None and not self.cancelling():
+                frame = sys._getframe(1)
+                self._why = (frame.f_code, frame.f_lasti)
         return super().cancel(msg)
+
+    def uncancel(self) -> int:
+        """Take one cancellation back, as `asyncio.timeout` does with its own: it is not a reason any more."""
+        left = super().uncancel()
+        if not left or isinstance(self._why, tuple):
+            self._why = None
+        return left
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, at most `timeout` seconds, without cancelling it; True if it has."""
@@ -121,23 +134,15 @@ class QueuedJob(Generic[T]):
     """A job that waits for room, or for another of its key to end. `await` it for the result."""
 
     __slots__ = (
-        "_begun", "_code", "_lasti", "args", "cancelled_by", "created", "delivered", "finishes", "fn",
-        "inner", "job", "key", "name", "policy", "scope", "timeout",
+        "__weakref__", "_begun", "_code", "_lasti", "_why", "args", "context", "created", "delivered",
+        "dropped", "finishes", "fn", "job", "key", "name", "policy", "scope", "timeout",
     )  # fmt: skip
 
     def __init__(
-        self,
-        scope: TaskScope,
-        fn: Work[T],
-        args: tuple[Any, ...],
-        name: str,
-        key: Hashable,
-        policy: Policy | None,
-        timeout: float | None,
-        finishes: bool,
-        code: CodeType,
-        lasti: int,
-    ) -> None:
+        self, scope: TaskScope, fn: Work[T], args: tuple[Any, ...], name: str, key: Hashable,
+        policy: Policy | None, timeout: float | None, finishes: bool, context: Context,
+        site: tuple[CodeType, int],
+    ) -> None:  # fmt: skip
         self.scope = scope
         self.fn: Work[T] | None = fn
         self.args = args
@@ -146,13 +151,15 @@ class QueuedJob(Generic[T]):
         self.policy = policy
         self.timeout = timeout
         self.finishes = finishes
+        self.context = context
+        """That of who asked for it; else it would run in the context of the job whose end made room."""
         self.created = monotonic()
         self.job: Job[T] | None = None
-        self.cancelled_by: str | None = None
         self.delivered = False
-        self.inner: Any = None
-        self._code = code
-        self._lasti = lasti
+        """Somebody waits for its result (`run`): an error goes there, not to the observer."""
+        self.dropped = False
+        self._why: str | None = None
+        self._code, self._lasti = site
         self._begun: asyncio.Future[None] | None = None
 
     @property
@@ -168,97 +175,108 @@ class QueuedJob(Generic[T]):
         return f"{self.scope.path}/{self.name}"
 
     @property
+    def cancelled_by(self) -> str | None:
+        return self._why if self.job is None else self.job.cancelled_by
+
+    @property
     def state(self) -> State:
         if self.job is not None:
             return self.job.state
-        return "waiting" if self.fn is not None else "dropped"
+        return "dropped" if self.dropped else "waiting"
 
     def done(self) -> bool:
-        return self.job.done() if self.job is not None else self.fn is None
+        return self.job.done() if self.job is not None else self.dropped
 
     def cancelled(self) -> bool:
-        return self.job.cancelled() if self.job is not None else self.fn is None
+        return self.job.cancelled() if self.job is not None else self.dropped
 
     def cancel(self, msg: Any = None) -> bool:
         """Drop it if it has not begun, else cancel its task."""
-        if self.job is not None:
-            if msg is None:
-                frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-                msg = f"cancelled at {site_text(frame.f_code, frame.f_lasti)}"
-            return self.job.cancel(msg)
-        return self.scope.withdraw(self, str(msg or "cancelled while waiting"))
+        if self.done():
+            return False
+        if msg is None:
+            frame = sys._getframe(1)
+            msg = f"cancelled at {site_text(frame.f_code, frame.f_lasti)}"
+        return self.scope.withdraw(self, str(msg)) if self.job is None else self.job.cancel(msg)
 
-    def begin(self) -> Coroutine[Any, Any, T]:
-        """Make the coroutine (for the scope)."""
-        fn = self.fn
-        self.fn = None
+    def coroutine(self) -> Coroutine[Any, Any, T]:
+        """What its task runs (for the scope)."""
         if self.timeout is not None:
-            self.inner = fn
-            return _timed(self, fn, self.args, self.timeout)
-        if isinstance(fn, CoroutineType):
-            return cast("Coroutine[Any, Any, T]", fn)
-        return cast("Callable[..., Coroutine[Any, Any, T]]", fn)(*self.args)
+            return self._timed(self.timeout)
+        try:
+            return as_coroutine(self.fn, self.args)
+        except Exception as error:  # noqa: BLE001 - it fails like any job, to whom it concerns
+            return _fail(error)
+
+    async def _timed(self, seconds: float) -> T:
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return cast(T, await as_coroutine(self.fn, self.args))
+        except TimeoutError:
+            if limit.expired() and self.job is not None:
+                self.job._why = f"timed out after {seconds:g} s"
+            raise
 
     def drop(self, reason: str) -> None:
-        """Never begin it (for the scope); a coroutine made by the caller is closed."""
-        self.cancelled_by = reason
-        close_unused(self.fn)
+        """Never begin it (for the scope)."""
+        self.dropped = True
+        self._why = reason
+        self.release()
+        self.signal()
+
+    def release(self) -> None:
+        """Let go of the work; a coroutine that never ran is closed, so that Python does not warn about it."""
+        if isinstance(self.fn, CoroutineType):
+            self.fn.close()
         self.fn = None
         self.args = ()
-        self.signal()
 
     def signal(self) -> None:
         if self._begun is not None and not self._begun.done():
             self._begun.set_result(None)
 
-    async def _leave_queue(self) -> None:
-        while self.job is None and self.fn is not None:
-            # Several may wait for one record; a cancelled one must not take the others' future along.
-            if self._begun is None or self._begun.done():
-                self._begun = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._begun)
-
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._leave_queue()
-                if self.job is not None:
-                    await self.job.wait()
-        except TimeoutError:
-            return False
-        return True
+        deadline = None if timeout is None else monotonic() + timeout
+        if self.job is None and not self.dropped:
+            if self._begun is None:
+                self._begun = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._begun,), timeout=timeout)
+        if self.job is not None and not self.job.done():
+            await self.job.wait(None if deadline is None else max(0.0, deadline - monotonic()))
+        return self.done()
 
     def result(self) -> T:
         if self.job is not None:
             return self.job.result()
-        raise JobCancelled(f"{self.path} never began: {self.cancelled_by or 'still waiting'}")
+        raise JobCancelled(f"{self.path} never began: {self._why or 'still waiting'}")
+
+    async def _await(self) -> T:
+        try:
+            await self.wait()
+        except asyncio.CancelledError:
+            self.cancel("the task that awaited it was cancelled")
+            raise
+        return self.result()
 
     def __await__(self) -> Generator[Any, Any, T]:
-        if self.job is None:
-            yield from self._leave_queue().__await__()
-        if self.job is None:
-            raise JobCancelled(f"{self.path} never began: {self.cancelled_by}")
-        return (yield from self.job.__await__())
+        return self._await().__await__()
 
 
 AnyJob = Job[T] | QueuedJob[T]
 
 
-async def _timed(queued: QueuedJob[T], fn: Any, args: tuple[Any, ...], seconds: float) -> T:
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            return cast(T, await (fn if isinstance(fn, CoroutineType) else fn(*args)))
-    except TimeoutError:
-        if limit.expired() and queued.job is not None:
-            queued.job.cancelled_by = f"timed out after {seconds:g} s"
-        raise
+def as_coroutine(fn: Any, args: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:
+    """The coroutine of a piece of work: the work itself, or what calling it gives."""
+    made: Any = fn(*args) if callable(fn) else fn
+    if not asyncio.iscoroutine(made):
+        raise TypeError(f"{fn!r} is no async function: it returned {type(made).__name__}, not a coroutine")
+    return made
 
 
-def close_unused(work: Any) -> None:
-    """Close a coroutine that will never run, so that Python does not warn about it."""
-    if isinstance(work, CoroutineType):
-        work.close()
+async def _fail(error: Exception) -> Any:
+    raise error
 
 
 def current_job() -> Job[Any] | None:

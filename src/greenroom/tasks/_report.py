@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ._job import Job, QueuedJob, State, await_stack
-
-if TYPE_CHECKING:
-    from ._scope import TaskScope
 
 log = logging.getLogger("greenroom.tasks")
 
@@ -105,7 +102,3 @@ class LoggingObserver:
 
     def scope_closed(self, report: CloseReport) -> None:
         log.debug("%s", report)
-
-
-class CloseListener(Protocol):
-    def __call__(self, scope: TaskScope, report: CloseReport, /) -> None: ...

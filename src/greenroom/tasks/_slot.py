@@ -1,18 +1,20 @@
 """`LatestSlot`: holds at most one job; a newer one supersedes it."""
 
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import sys
 from typing import Any, TypeVar
+from weakref import ref
 
-from ._job import AnyJob, Job, QueuedJob, Work
+from ._job import AnyJob, QueuedJob, Work
 from ._scope import TaskScope
 
 T = TypeVar("T")
 
 
 class LatestSlot:
-    """One place for work of which only the latest matters (a character's initialisation, a search-as-you-type).
+    """One place for work of which only the latest matters (a search-as-you-type).
 
     Starting a job cancels the one before; the new one begins when the old one has *ended*, and one that has
     not begun when a newer arrives never begins. A result is installed only through `is_current`, or by the
@@ -24,33 +26,34 @@ class LatestSlot:
     def __init__(self, scope: TaskScope, name: str) -> None:
         self.scope = scope
         self.name = name
-        self._latest: AnyJob[Any] | None = None
+        self._latest: ref[AnyJob[Any]] | None = None
+        """Weak: a slot must not keep the result of a job that has ended."""
 
     def start(self, fn: Work[T], /, *args: Any, timeout: float | None = None) -> AnyJob[T]:
-        """Supersede what the slot holds by `fn(*args)`; raises `ScopeClosed` once the scope closes."""
-        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        job = self.scope.admit_from(frame, fn, args, self.name, self, "restart", timeout)
-        self._latest = job
+        """Supersede what the slot holds by `fn(*args)`; raises `ScopeClosed` and `ScopeFull` like `start`."""
+        scope = self.scope
+        job = scope._admit(scope._record(sys._getframe(1), fn, args, self.name, self, "restart", timeout))
+        self._latest = ref(job)
         return job
 
     @property
     def current(self) -> AnyJob[Any] | None:
         """The latest job while it is alive (waiting or running), else None."""
-        latest = self._latest
-        if latest is not None and latest.done():
-            latest = self._latest = None
-        return latest
+        latest = None if self._latest is None else self._latest()
+        return None if latest is None or latest.done() else latest
 
-    def is_current(self, job: Job[Any] | QueuedJob[Any]) -> bool:
-        latest = self._latest
+    def is_current(self, job: AnyJob[Any]) -> bool:
+        """Whether no newer one was started than this one, which may have ended."""
+        latest = None if self._latest is None else self._latest()
         return latest is job or (isinstance(latest, QueuedJob) and latest.job is job)
 
     def cancel(self, reason: str = "cancelled") -> bool:
         """Cancel or drop what the slot holds; True if there was something."""
         current = self.current
-        return current.cancel(reason) if current is not None else False
+        return current is not None and current.cancel(reason)
 
     async def settled(self) -> None:
         """Wait until the slot is empty; if a newer job comes meanwhile, for that one too."""
-        while (current := self.current) is not None:
-            await current.wait()
+        line = self.scope._line
+        while line is not None and (entry := line.keys.get(self)) is not None:
+            await entry.holder.wait()
