@@ -253,11 +253,16 @@ class PageBuild:
         """Whether a build was begun."""
         return self._thread is not None
 
+    def join(self) -> None:
+        """Wait until nothing is being built any more, however it went."""
+        if self._thread is not None:
+            self._thread.join()
+
     def finish(self) -> None:
-        """Wait for the page. Raises PageError when it could not be built."""
+        """Wait for the page, if one was begun. Raises PageError when it could not be built."""
         if self._thread is None:
             return
-        self._thread.join()
+        self.join()
         if self._problem is not None:
             raise self._problem
         say(f"the page is built ({self._took:.0f} s)")
@@ -356,11 +361,7 @@ def set_up(profile: str) -> None:
         if not page_ready:
             build_page(build, installer)
     finally:
-        if build.started:
-            try:
-                build.finish()
-            except page.PageError:
-                pass  # told above, or a worse thing is being told now
+        build.join()
     say(f"ready after {time.monotonic() - began:.0f} s")
 
 
