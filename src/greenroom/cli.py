@@ -1,0 +1,133 @@
+"""The `greenroom` command: thin commands over the server and the lab."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from greenroom import __version__
+
+app = typer.Typer(
+    name="greenroom",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="The conversation server for AI characters that answers the ten-thousandth visitor as fast as the first.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SERVE_HELP = """Serve the page and the Open-LLM-VTuber client protocol.
+
+Needs no key, no service and no configuration: without a model server the built-in agent speaks.
+
+**Examples**
+
+    greenroom serve
+    greenroom serve --port 8080 --data-dir ~/greenroom
+    greenroom serve --agent openai          # base_url and model from greenroom.yaml or the environment
+    GREENROOM_AGENT__OPENAI__MODEL=qwen3 greenroom serve
+"""
+CHECK_HELP = """Check the configuration and every character file, and say what to mend.
+
+**Examples**
+
+    greenroom check
+    greenroom check --config ./greenroom.yaml
+"""
+
+ConfigOption = Annotated[
+    Optional[Path],  # noqa: UP045 - typer reads it at run time
+    typer.Option(
+        "--config", help="Settings file. Default: ./greenroom.yaml, then the one in the data folder."
+    ),
+]
+DataDirOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--data-dir", help="Histories and your own characters. Default: the system's place for them."
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"greenroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(help=SERVE_HELP)
+def serve(
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on. Default: 127.0.0.1.")] = None,  # noqa: UP045
+    port: Annotated[Optional[int], typer.Option(help="Port; 0 for any free one. Default: 12393.")] = None,  # noqa: UP045
+    data_dir: DataDirOption = None,
+    config: ConfigOption = None,
+    agent: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="auto (a model server on the usual local ports, else built-in), builtin, or openai."
+        ),
+    ] = None,
+    character: Annotated[
+        Optional[str], typer.Option(help="File of the character a visitor meets first.")  # noqa: UP045
+    ] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="One JSON object a line.")] = False,
+    log_level: Annotated[Optional[str], typer.Option(help="debug, info, warning or error.")] = None,  # noqa: UP045
+) -> None:
+    from greenroom.config.errors import ConfigError
+    from greenroom.config.settings import load_settings
+    from greenroom.history import HistoryError
+    from greenroom.server.logs import configure_logs
+    from greenroom.server.run import CannotListen, run
+
+    overrides: dict[str, Any] = {
+        "server.host": host,
+        "server.port": port,
+        "data_dir": data_dir,
+        "agent.kind": agent,
+        "character": character,
+        "log.json": True if log_json else None,
+        "log.level": log_level,
+    }
+    try:
+        settings = load_settings(config, environ=os.environ, overrides=overrides)
+        configure_logs(settings.log.level, as_json=settings.log.json)
+        code = run(settings, on_ready=_say_ready if not settings.log.json else lambda url: None)
+    except (ConfigError, HistoryError, CannotListen) as error:
+        typer.secho(f"greenroom: {error}", err=True, fg="red")
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
+def _say_ready(url: str) -> None:
+    typer.echo(f"Greenroom is ready: {url}  (Ctrl+C stops it)", err=True)
+
+
+@app.command(help=CHECK_HELP)
+def check(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
+    from greenroom.config.check import check as run_check
+
+    report = run_check(config, os.environ, {"data_dir": data_dir})
+    typer.echo(report.text())
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="greenroom")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

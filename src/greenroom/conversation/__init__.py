@@ -1,0 +1,1 @@
+"""One exchange: from what the visitor said to the end of the spoken reply."""

@@ -1,0 +1,164 @@
+"""From a model's tokens to the pieces that are shown and spoken (olv-protocol §13).
+
+Sans-I/O and incremental: each character is looked at once, so the cost of a token does not grow with the
+reply, and a piece without any end mark is cut at a stated length.
+
+When to end a piece is a trade. The first piece decides how long a visitor waits, so it goes out the moment
+its mark arrives, and a comma is enough. Later pieces wait for one more character, which tells `3.14`,
+`example.com`, `?!` and a closing quote from an end.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+PieceKind = Literal["text", "thought", "think-open", "think-close"]
+
+ENDS = frozenset(".!?。！？…｡؟।\n")
+COMMAS = frozenset(",，、;；،،：:—")
+CLOSERS = frozenset("\"'”’»）)】」』〉》]*~～")
+NEEDS_SPACE = frozenset(".!?")
+"""Marks of scripts that put a space after a sentence; without one they may stand inside a word."""
+MAX_PIECE = 400
+"""Characters after which a piece without a mark is cut, at a space if there is one."""
+TAGS = ("<think>", "</think>")
+ABBREVIATIONS = frozenset(
+    ["mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "a.m", "p.m", "u.s", "u.k", "no", "vol", "fig", "dept", "approx", "inc", "ltd", "co", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec"]
+)
+_LAST_WORD = re.compile(r"([\w.]+)\.$")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A sentence or part of one, stripped. A `thought` is shown, not spoken; think tags stand alone."""
+
+    text: str
+    kind: PieceKind = "text"
+
+
+class SentenceSplitter:
+    """Feed it tokens, get the pieces that are complete.
+
+    Args:
+        faster_first: let a comma end the first piece.
+    """
+
+    __slots__ = ("_buffer", "_emitted", "_faster_first", "_scanned", "_thinking")
+
+    def __init__(self, *, faster_first: bool = True) -> None:
+        self._faster_first = faster_first
+        self._buffer = ""
+        self._scanned = 0
+        self._thinking = False
+        self._emitted = False
+
+    def feed(self, token: str) -> list[Piece]:
+        """Add a token; return what is complete now, in order."""
+        self._buffer += token
+        pieces: list[Piece] = []
+        while self._step(pieces, final=False):
+            pass
+        return pieces
+
+    def flush(self) -> list[Piece]:
+        """The reply is over: return the rest."""
+        pieces: list[Piece] = []
+        while self._step(pieces, final=True):
+            pass
+        rest = self._buffer
+        self._buffer = ""
+        self._scanned = 0
+        self._emit(rest, pieces, even_marks=True)
+        return pieces
+
+    def _step(self, pieces: list[Piece], *, final: bool) -> bool:
+        """Look at the characters not seen yet; True after cutting something off."""
+        buffer = self._buffer
+        index = self._scanned
+        length = len(buffer)
+        while index < length:
+            char = buffer[index]
+            if char == "<":
+                tag = self._tag_at(index)
+                if tag is None and not final and any(t.startswith(buffer[index:]) for t in TAGS):
+                    break
+                if tag is not None:
+                    self._cut(index, pieces)
+                    self._buffer = self._buffer[len(tag) :]
+                    self._thinking = tag == TAGS[0]
+                    pieces.append(Piece(*(("(", "think-open") if self._thinking else (")", "think-close"))))
+                    return True
+            elif char in ENDS or (char in COMMAS and self._faster_first and not self._emitted):
+                end = self._end_of(index, final)
+                if end is None:
+                    break
+                if end:
+                    return self._cut(end, pieces)
+            index += 1
+            if index >= MAX_PIECE:
+                space = buffer.rfind(" ", MAX_PIECE // 2, index)
+                return self._cut(space + 1 if space > 0 else index, pieces)
+        self._scanned = index
+        return False
+
+    def _tag_at(self, index: int) -> str | None:
+        return next((tag for tag in TAGS if self._buffer.startswith(tag, index)), None)
+
+    def _end_of(self, index: int, final: bool) -> int | None:
+        """Where a piece with the mark at `index` ends: past marks and closers; 0 no end, None not known yet."""
+        buffer = self._buffer
+        char = buffer[index]
+        if char == "\n":
+            return index + 1
+        end = index + 1
+        while end < len(buffer) and (buffer[end] in ENDS or buffer[end] in CLOSERS) and buffer[end] != "\n":
+            end += 1
+        at_end = end == len(buffer)
+        before = buffer[index - 1] if index else " "
+        follower = "" if at_end else buffer[end]
+        if char in ".,:" and before.isdigit() and (at_end or follower.isdigit()):
+            return 0 if not at_end else (end if final else None)
+        if char == "." and end == index + 1 and self._abbreviation(index, follower):
+            return 0
+        if char in COMMAS:
+            return end if at_end or char not in ",;:" or follower.isspace() else 0
+        if at_end:
+            # Not knowing what follows, only the first piece takes the risk: it is what the visitor waits for.
+            return end if final or not self._emitted else None
+        if char in NEEDS_SPACE and end == index + 1 and not (follower.isspace() or ord(follower) > 0x2E7F):
+            return 0
+        return end
+
+    def _abbreviation(self, index: int, follower: str) -> bool:
+        match = _LAST_WORD.search(self._buffer[max(0, index - 12) : index + 1])
+        if match is None:
+            return False
+        word = match.group(1)
+        return word.lower() in ABBREVIATIONS or (
+            len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
+        )
+
+    def _cut(self, end: int, pieces: list[Piece]) -> bool:
+        text = self._buffer[:end]
+        rest = self._buffer[end:]
+        self._buffer = ""
+        self._scanned = 0
+        self._emit(text, pieces)
+        if self._buffer:
+            # Marks only: they go in front of the next piece, already looked at.
+            self._scanned = len(self._buffer)
+        self._buffer += rest
+        return True
+
+    def _emit(self, text: str, pieces: list[Piece], *, even_marks: bool = False) -> None:
+        stripped = text.strip()
+        if not stripped:
+            return
+        if not even_marks and not any(char.isalnum() for char in stripped):
+            if len(stripped) < MAX_PIECE:
+                self._buffer = stripped
+                return
+        pieces.append(Piece(stripped, "thought" if self._thinking else "text"))
+        self._emitted = self._emitted or not self._thinking

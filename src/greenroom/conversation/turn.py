@@ -1,0 +1,264 @@
+"""One turn: input, streamed reply, speech, playback, end (olv-protocol §6).
+
+Whatever happens, a turn ends: `conversation-chain-end` follows success, an error and a time-out; after an
+interruption nothing follows, for the client has already turned to something else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal, Protocol
+
+from greenroom.agents.agent import Agent
+from greenroom.agents.base import AgentError
+from greenroom.config.character import Character
+from greenroom.conversation.sentences import Piece, SentenceSplitter
+from greenroom.conversation.speakable import SpeechFilters, expressions, spoken_text
+from greenroom.conversation.speech import Line, SpeechLine
+from greenroom.history import Role
+from greenroom.protocol import Message
+from greenroom.protocol.server_messages import (
+    Audio,
+    BackendSynthComplete,
+    Control,
+    DisplayText,
+    Error,
+    ForceNewMessage,
+    FullText,
+    UserInputTranscription,
+)
+from greenroom.tasks import TaskScope, current_job
+from greenroom.voice import SpeechEngine
+
+log = logging.getLogger("greenroom.conversation")
+
+INTERRUPTED = "interrupted"
+"""Prefix of the reason a turn is cancelled with when the visitor cut in: the visitor's word on what was heard
+follows, so the turn itself stores nothing."""
+Phase = Literal["waiting", "replying", "playing", "ending", "ended"]
+START, END = Control("conversation-chain-start"), Control("conversation-chain-end")
+SYNTH_COMPLETE, NEW_MESSAGE = BackendSynthComplete(), ForceNewMessage()
+THINKING, WANTS_TO_SPEAK = FullText("Thinking..."), FullText("AI wants to speak something...")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInput:
+    """What starts a turn. `proactive`: the character speaks of its own accord, `text` being the prompt for it."""
+
+    text: str
+    images: tuple[str, ...] = ()
+    proactive: bool = False
+    transcription: str | None = None
+
+
+class PlaybackWait(Protocol):
+    """A waiter for the client's `frontend-playback-complete`; made before the message it answers is sent."""
+
+    async def wait(self, seconds: float) -> bool: ...
+    def cancel(self) -> None: ...
+
+
+class Stage(Protocol):
+    """What a turn needs of the client it runs for."""
+
+    @property
+    def character(self) -> Character: ...
+    @property
+    def scope(self) -> TaskScope: ...
+    @property
+    def speech_engine(self) -> SpeechEngine | None: ...
+    async def say(self, message: Message, turn: Turn) -> None: ...
+    async def ready_agent(self) -> Agent: ...
+    def expect_playback(self) -> PlaybackWait: ...
+    def history_of_turn(self) -> str: ...
+    async def store(self, history_uid: str, role: Role, content: str, *, wait: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """Seconds for the reply and for playback beyond the length of the sound; sentences spoken at once."""
+
+    reply_seconds: float = 120.0
+    playback_grace_seconds: float = 30.0
+    speech_jobs: int = 2
+
+
+class Turn:
+    """Runs once. `phase`, `heard` and `agent` tell an interruption what to do."""
+
+    def __init__(self, stage: Stage, given: TurnInput, limits: TurnLimits) -> None:
+        self.phase: Phase = "waiting"
+        self.agent: Agent | None = None
+        self.history_uid = ""
+        self.first_reply_seconds: float | None = None
+        """From the start of the turn to its first sentence on the way to the client."""
+        self._stage = stage
+        self._given = given
+        self._limits = limits
+        self._began = monotonic()
+        self._shown: list[str] = []
+        self._raw: list[str] = []
+        self._character = stage.character
+
+    @property
+    def shown(self) -> str:
+        """All text handed to the client so far."""
+        return "".join(self._shown)
+
+    async def run(self) -> None:
+        try:
+            await self._live()
+        except asyncio.CancelledError:
+            stored = self.phase == "ending"
+            self.phase = "ended"
+            if not stored:
+                await self._cut_off()
+            raise
+        except Exception as error:
+            log.exception("a turn failed")
+            await self._send(
+                Error(f"Conversation error: {type(error).__name__}. The server's log says more.")
+            )
+            await self._send(END)
+        self.phase = "ended"
+
+    async def _live(self) -> None:
+        line: SpeechLine | None = None
+        try:
+            try:
+                async with asyncio.timeout(self._limits.reply_seconds) as clock:
+                    await self._open()
+                    self.agent = await self._stage.ready_agent()
+                    self._character = self._stage.character
+                    self.phase = "replying"
+                    line = SpeechLine(
+                        self._stage.scope, self._stage.speech_engine, self._deliver, self._limits.speech_jobs
+                    )
+                    await self._reply(self.agent, line)
+            except AgentError as error:
+                await self._send(Error(f"Error processing agent response: {error}", code="agent"))
+            except TimeoutError:
+                if not clock.expired():
+                    raise
+                seconds = self._limits.reply_seconds
+                await self._send(
+                    Error(f"The reply took longer than {seconds:g} s and was stopped.", code="turn-timeout")
+                )
+            if line is not None and line.seconds:
+                await self._play(line.seconds)
+        finally:
+            if line is not None:
+                await line.close()
+        await self._finish()
+
+    async def _open(self) -> None:
+        given = self._given
+        self.history_uid = self._stage.history_of_turn()
+        if not given.proactive:
+            # Safe before anything is said about it: whatever a client was answered survives a crash.
+            await self._stage.store(self.history_uid, "human", given.text, wait=True)
+        else:
+            await self._send(WANTS_TO_SPEAK)
+        await self._send(START)
+        await self._send(THINKING)
+        if given.transcription is not None:
+            await self._send(UserInputTranscription(given.transcription))
+
+    async def _reply(self, agent: Agent, line: SpeechLine) -> None:
+        given = self._given
+        splitter = SentenceSplitter(faster_first=self._character.faster_first_response)
+        async with aclosing(agent.reply(given.text, given.images, not given.proactive)) as stream:
+            async for token in stream:
+                self._raw.append(token)
+                for piece in splitter.feed(token):
+                    await line.say(self._line(piece))
+        for piece in splitter.flush():
+            await line.say(self._line(piece))
+        await line.drained()
+
+    def _line(self, piece: Piece) -> Line:
+        actions: dict[str, object] = {}
+        spoken = ""
+        if piece.kind == "text":
+            found = expressions(piece.text, self._character.emotion_map)
+            if found:
+                actions["expressions"] = found
+            if self._stage.speech_engine is not None:
+                spoken = spoken_text(piece.text, filters_of(self._character))
+        return Line(piece.text, spoken, actions)
+
+    async def _deliver(self, line: Line) -> None:
+        character = self._character
+        speech = line.speech
+        message = Audio(
+            audio=base64.b64encode(speech.wav).decode("ascii") if speech is not None else None,
+            volumes=list(speech.volumes) if speech is not None else [],
+            slice_length=speech.slice_ms if speech is not None else 20,
+            display_text=DisplayText(line.display, character.character_name, character.avatar),
+            actions=line.actions,
+        )
+        if self.first_reply_seconds is None:
+            self.first_reply_seconds = monotonic() - self._began
+        self._shown.append(line.display)
+        await self._send(message)
+
+    async def _play(self, seconds: float) -> None:
+        """Wait until the client has played everything, never longer than that takes plus the grace time."""
+        self.phase = "playing"
+        waiter = self._stage.expect_playback()
+        try:
+            await self._send(SYNTH_COMPLETE)
+            await waiter.wait(seconds + self._limits.playback_grace_seconds)
+        finally:
+            waiter.cancel()
+
+    async def _finish(self) -> None:
+        self.phase = "ending"
+        shown = self.shown
+        if self.agent is not None:
+            self.agent.remember("".join(self._raw))
+        if shown:
+            await self._stage.store(self.history_uid, "ai", shown, wait=True)
+        await self._send(NEW_MESSAGE)
+        await self._send(END)
+
+    async def _cut_off(self) -> None:
+        """Cancelled. If not by the visitor's interruption, keep what was said so far."""
+        job = current_job()
+        reason = (job.cancelled_by if job is not None else None) or ""
+        if reason.startswith(INTERRUPTED) or self.history_uid == "":
+            return
+        shown = self.shown
+        if self.agent is not None:
+            self.agent.interrupted(shown, self._character.interrupt_method)
+        if shown:
+            await self._stage.store(self.history_uid, "ai", shown, wait=False)
+
+    async def interrupted(self, heard: str) -> None:
+        """The visitor cut in after hearing `heard` (the turn has ended by now)."""
+        if self.agent is not None:
+            self.agent.interrupted(heard, self._character.interrupt_method)
+        if self.history_uid:
+            if heard:
+                await self._stage.store(self.history_uid, "ai", heard, wait=False)
+            await self._stage.store(self.history_uid, "system", "[Interrupted by user]", wait=False)
+
+    async def _send(self, message: Message) -> None:
+        await self._stage.say(message, self)
+
+
+def filters_of(character: Character) -> SpeechFilters:
+    """The character's filters for spoken text."""
+    wanted = character.speech_filters
+    return SpeechFilters(
+        asterisks=wanted.ignore_asterisks,
+        brackets=wanted.ignore_brackets,
+        parentheses=wanted.ignore_parentheses,
+        angle_brackets=wanted.ignore_angle_brackets,
+        special_characters=wanted.remove_special_char,
+    )

@@ -1,0 +1,1 @@
+"""The ASGI application, its routes, and the process around it."""

@@ -1,0 +1,135 @@
+"""`/client-ws`: one ASGI call per connection, from the handshake to the last log line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from greenroom.config.errors import ConfigError
+from greenroom.server.socket_protocol import SCOPE_KEY
+from greenroom.sessions.outbox import OutboxClosed
+from greenroom.sessions.router import Router
+from greenroom.sessions.service_context import ServiceContext
+from greenroom.sessions.services import Services
+from greenroom.tasks import ScopeClosed
+
+log = structlog.stdlib.get_logger("greenroom.server")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class SocketConnection:
+    """The sending side of one ASGI WebSocket."""
+
+    __slots__ = ("_drop", "_send")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._send = send
+        protocol = scope.get(SCOPE_KEY)
+        self._drop: Callable[[int, str], None] | None = protocol.drop if protocol is not None else None
+
+    async def send_text(self, text: str) -> None:
+        await self._send({"type": "websocket.send", "text": text})
+
+    def drop(self, code: int, reason: str) -> None:
+        if self._drop is not None:
+            self._drop(code, reason)
+
+
+class ClientEndpoint:
+    """Serves `/client-ws`. `accepting` turns False when the server shuts down."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.accepting = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        address = (scope.get("client") or ("", 0))[0]
+        refusal = self._refusal(address)
+        if refusal is not None:
+            code, reason = refusal
+            log.warning("connection refused", address=address, reason=reason)
+            self._services.meter.refused("connection")
+            # Accepted first: a browser shows a page no code and no reason of a handshake that fails.
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": code, "reason": reason})
+            return
+        try:
+            context = ServiceContext(self._services, SocketConnection(scope, send), str(uuid4()), address)
+        except (ConfigError, ScopeClosed) as error:
+            log.error("a client could not be served", error=str(error))
+            await send({"type": "websocket.accept"})
+            await send(
+                {"type": "websocket.close", "code": 1013, "reason": "the server cannot serve a page now"}
+            )
+            return
+        self._services.registry.add(context)
+        reason = "the server failed"
+        try:
+            await send({"type": "websocket.accept"})
+            reason = await self._serve(context, receive)
+        except OutboxClosed:
+            reason = "the client was dropped"
+        except asyncio.CancelledError:
+            reason = "cancelled"
+            raise
+        except Exception:
+            log.exception("a connection failed", client=context.client_uid)
+            with contextlib.suppress(Exception):
+                await send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
+        finally:
+            await context.close(reason)
+
+    async def _serve(self, context: ServiceContext, receive: Receive) -> str:
+        await context.open()
+        router = Router(context)
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                return _reason(event)
+            text = event.get("text")
+            await router.receive(text if text is not None else event.get("bytes") or b"")
+
+    def _refusal(self, address: str) -> tuple[int, str] | None:
+        limits = self._services.settings.limits
+        registry = self._services.registry
+        if not self.accepting:
+            return 1012, "the server is restarting"
+        if len(registry) >= limits.max_connections:
+            return 1013, f"{limits.max_connections} pages are open, which is the limit; try again later"
+        if registry.from_address(address) >= limits.max_connections_per_address and not is_loopback(address):
+            return 1008, f"{limits.max_connections_per_address} pages from one address are the limit"
+        return None
+
+
+def _reason(event: MutableMapping[str, Any]) -> str:
+    code = event.get("code")
+    texts = {
+        1000: "closed by the page",
+        1001: "the page was left",
+        1005: "closed by the page",
+        1006: "connection lost",
+    }
+    texts |= {1011: "no answer to a ping", 1012: "the server shuts down", 1013: "does not read"}
+    return texts.get(code or 0, f"closed with {code}")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine's own; Unix sockets have none and count as such."""
+    if not address:
+        return True
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return bool((mapped or found).is_loopback)

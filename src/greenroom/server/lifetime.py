@@ -1,0 +1,136 @@
+"""What the server is made of: built in order, closed in the opposite order, each part within its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from greenroom.agents import discovery
+from greenroom.agents.base import AgentError
+from greenroom.agents.factory import create_engine
+from greenroom.agents.pool import EngineLease, EnginePool
+from greenroom.config.characters import CharacterStore
+from greenroom.config.settings import Settings
+from greenroom.history import HistoryStore
+from greenroom.server.app import backgrounds_of, create_app
+from greenroom.server.client_ws import ClientEndpoint
+from greenroom.server.metrics import Metrics
+from greenroom.server.status import Status
+from greenroom.server.warmup import warm_up
+from greenroom.sessions.services import Services, VoicePool
+from greenroom.tasks import TaskScope
+
+log = structlog.stdlib.get_logger("greenroom.server")
+
+LOADING_SECONDS = 2.0
+"""How long the start waits for the first character's agent before it opens the doors anyway."""
+
+
+class Lifetime:
+    """The running parts. `open` builds them, `close` takes them down again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.root = TaskScope("server", observer=self.metrics, close_timeout=settings.limits.close_seconds)
+        self.services: Services
+        self.status: Status
+        self.clients: ClientEndpoint
+        self.app: Any
+        self._lease: EngineLease | None = None
+
+    async def open(self) -> None:
+        """Build everything and warm it up.
+
+        Raises:
+            ConfigError: the data folder or a character cannot be used.
+            HistoryError: the histories cannot be opened.
+        """
+        settings = self.settings
+        settings.paths.ensure()
+        maintenance = self.root.child("maintenance")
+        agent, why = await discovery.choose(settings.agent, scope=maintenance)
+        characters = CharacterStore.for_settings(settings)
+        first = characters.load(characters.default)
+        for problem in (*characters.problems, *characters.warnings):
+            log.warning("character file", problem=str(problem))
+        limits = settings.limits
+        histories = await HistoryStore.open(settings.paths.histories, page=limits.history_page)
+        backgrounds = backgrounds_of(settings)
+        self.services = Services(
+            settings=settings,
+            scope=self.root.child("clients"),
+            characters=characters,
+            engines=EnginePool(
+                self.root.child("engines"), create_engine, limits.engines_idle_seconds, close_seconds=2
+            ),
+            voices=VoicePool(self.root.child("voices")),
+            histories=histories,
+            backgrounds=backgrounds.names,
+            agent=agent,
+            meter=self.metrics,
+        )
+        self.metrics.watch(self.services.registry, self.root)
+        self.status = Status(self.services, self.root, self.metrics)
+        self.clients = ClientEndpoint(self.services)
+        self.app = create_app(settings, self.clients, self.status, backgrounds)
+        await warm_up(self.services)
+        log.info("agent chosen", agent=agent.kind, why=why)
+        self.status.not_ready = f"loading the agent of {first.conf_name}"
+        loading = maintenance.start(self._load, first.conf_name, name="load first agent")
+        await loading.wait(LOADING_SECONDS)
+
+    async def _load(self, name: str) -> None:
+        """Start the first character's agent and keep it: the first visitor must not be the one who waits."""
+        first = self.services.default_character()
+        try:
+            self._lease = await self.services.engines.acquire(self.services.agent_settings(first.agent))
+        except AgentError as error:
+            log.warning("the first agent is not there yet", character=name, error=str(error))
+        if self.clients.accepting:
+            self.status.not_ready = None
+
+    def stop_accepting(self) -> None:
+        """First step of a shutdown: refuse new clients, tell balancers."""
+        self.clients.accepting = False
+        self.status.not_ready = "shutting down"
+
+    async def close(self, seconds: float) -> None:
+        """End everything within about `seconds`; each part has its share, and says what kept it."""
+        began = monotonic()
+        report = await self.root_close(seconds / 2)
+        if self._lease is not None:
+            self._lease.release()
+        await self._stage("engines", self.services.engines.aclose, seconds / 4)
+        await self._stage("histories", self._close_histories, seconds / 2)
+        await self.root.close(0.2, reason="shutdown")
+        log.info(
+            "server closed",
+            seconds=round(monotonic() - began, 2),
+            clients=self.services.registry.closed,
+            abandoned=report,
+        )
+
+    async def root_close(self, seconds: float) -> int:
+        """Close all clients that are left; returns how many tasks had to be abandoned."""
+        report = await self.services.scope.close(seconds, reason="shutdown")
+        for context in self.services.registry:
+            await context.close("the server shuts down")
+        return len(report.abandoned)
+
+    async def _close_histories(self) -> None:
+        await self.services.histories.aclose(deadline=self.settings.limits.shutdown_seconds / 2)
+
+    async def _stage(self, name: str, close: Callable[[], Awaitable[object]], seconds: float) -> None:
+        began = monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                await close()
+        except TimeoutError:
+            log.error("shutdown stage timed out", stage=name, seconds=round(monotonic() - began, 2))
+        except Exception as error:  # noqa: BLE001 - the other stages must still run
+            log.error("shutdown stage failed", stage=name, error=f"{type(error).__name__}: {error}")

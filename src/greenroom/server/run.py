@@ -1,0 +1,167 @@
+"""The process: binds, serves, and stops on a signal with everything stored and everybody told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import Any
+
+import structlog
+import uvicorn
+
+from greenroom import __version__
+from greenroom.config.settings import Settings
+from greenroom.server.lifetime import Lifetime
+from greenroom.server.socket_protocol import SocketProtocol
+
+log = structlog.stdlib.get_logger("greenroom.server")
+
+FORCED = 1
+"""Exit code when a second signal cut the shutdown short."""
+MAX_FRAME = 16 * 1024 * 1024
+
+
+class CannotListen(Exception):
+    """The address cannot be used; the text says what to do."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server without its ten wake-ups a second: it sleeps until it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self.server_state.default_headers = self.config.encoded_headers
+        await self.stopping.wait()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        # Ours are installed on the loop; uvicorn would raise them again at the end, and exit with -15.
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises `CannotListen`."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise CannotListen(
+            f"server.host: {host!r} is no address of this machine ({error.strerror})."
+        ) from error
+    found = socket.socket(family, kind, proto)
+    try:
+        if os.name != "nt":
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(2048)
+    except OSError as error:
+        found.close()
+        if error.errno == 98 or "in use" in str(error):
+            raise CannotListen(
+                f"server.port: {port} is in use by another program; stop it, or choose another with --port."
+            ) from error
+        raise CannotListen(f"server: cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    found.setblocking(False)
+    return found
+
+
+def run(settings: Settings, *, on_ready: Callable[[str], None] = lambda url: None) -> int:
+    """Serve until a signal comes; returns the exit code.
+
+    `on_ready` gets the page's address once it answers. Raises `CannotListen`, and what `Lifetime.open` raises.
+    """
+    return _run_loop(_serve(settings, on_ready))
+
+
+def _run_loop(main: Coroutine[Any, Any, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
+    began = monotonic()
+    listener = bind(settings.server.host, settings.server.port)
+    lifetime = Lifetime(settings)
+    try:
+        await lifetime.open()
+    except BaseException:
+        listener.close()
+        await lifetime.root.close(1.0, reason="start failed")
+        raise
+    limits = settings.limits
+    server = Server(
+        uvicorn.Config(
+            lifetime.app,
+            ws=SocketProtocol,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws_max_size=MAX_FRAME,
+            ws_ping_interval=limits.ping_seconds,
+            ws_ping_timeout=limits.ping_seconds,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=max(1, int(limits.shutdown_seconds * 0.6)),
+            timeout_keep_alive=20,
+            proxy_headers=False,
+        )
+    )
+    forced = _watch_signals(server, lifetime)
+    url = _url(settings.server.host, listener)
+    log.info(
+        "server started", version=__version__, url=url, pid=os.getpid(), seconds=round(monotonic() - began, 2)
+    )
+    serving = lifetime.root.start(server.serve, [listener], name="http server")
+    # Told when it answers, not when it has begun to listen.
+    on_ready(url)
+    await serving.wait()
+    server_error = None if serving.cancelled() else serving.exception()  # type: ignore[union-attr]  # pyright: ignore
+    lifetime.stop_accepting()
+    await lifetime.close(limits.shutdown_seconds * 0.4)
+    if server_error is not None:
+        raise server_error
+    return FORCED if forced() else 0
+
+
+def _watch_signals(server: Server, lifetime: Lifetime) -> Callable[[], bool]:
+    """Stop on the first SIGTERM or SIGINT, exit at once on the second."""
+    state = {"signals": 0}
+
+    def on_signal(name: str) -> None:
+        state["signals"] += 1
+        if state["signals"] > 1:
+            log.warning("second signal: leaving at once", signal=name)
+            os._exit(FORCED)
+        log.info("shutting down", signal=name, clients=len(lifetime.services.registry))
+        lifetime.stop_accepting()
+        server.should_exit = True
+        server.stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        name = signal.Signals(number).name
+        try:
+            loop.add_signal_handler(number, on_signal, name)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda _n, _f, name=name: loop.call_soon_threadsafe(on_signal, name))
+    return lambda: state["signals"] > 1
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

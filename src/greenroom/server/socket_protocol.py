@@ -1,0 +1,61 @@
+"""uvicorn's WebSocket protocol, with two manners it lacks.
+
+A peer that vanished takes nothing more: closing politely would first wait for the rest to be sent, which never
+happens, so the connection would stay for as long as TCP hopes (a quarter of an hour). Here a missed pong, and a
+client that does not read, end in an abort. And whoever is told to drop a client can do so although `send`
+waits for that very client.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+SCOPE_KEY = "greenroom.socket"
+CLOSE_SECONDS = 2.0
+"""How long a client that was sent a close frame may take to answer."""
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket connection; put into the ASGI scope under `SCOPE_KEY`."""
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self.scope[SCOPE_KEY] = self  # type: ignore[typeddict-unknown-key]  # pyright: ignore
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._gone()
+
+    def drop(self, code: int, reason: str) -> None:
+        """Send a close frame past everything that waits, and hang up soon, whether it is read or not."""
+        if self.disconnected or self.close_sent or not self.handshake_complete:
+            return
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.close_timer is not None and message["type"] == "websocket.close":
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        # A page that does not read must not hold up the server's exit.
+        self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def _gone(self) -> None:
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": 1011, "reason": "keepalive ping timeout"}
+        )
+        self.transport.abort()

@@ -1,0 +1,90 @@
+"""Health and statistics: is it alive, is it ready, what does it hold."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import asdict
+from time import monotonic
+from typing import Any
+
+import msgspec
+import psutil
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from greenroom.server.client_ws import is_loopback
+from greenroom.server.metrics import Metrics
+from greenroom.sessions.services import Services
+from greenroom.tasks import TaskScope, abandoned, census
+
+
+class Status:
+    """Answers `/health/*`, `/metrics` and, for this machine only, `/ops/*.json`."""
+
+    def __init__(self, services: Services, root: TaskScope, metrics: Metrics) -> None:
+        self._services = services
+        self._root = root
+        self._metrics = metrics
+        self._began = monotonic()
+        self.not_ready: str | None = "starting"
+        """Why the server is not ready; None if it is."""
+
+    async def live(self, request: Request) -> Response:
+        return JSONResponse({"status": "alive", "uptime_seconds": round(monotonic() - self._began, 1)})
+
+    async def ready(self, request: Request) -> Response:
+        if self.not_ready is not None:
+            return JSONResponse({"status": "not ready", "reason": self.not_ready}, status_code=503)
+        return JSONResponse({"status": "ready", "clients": len(self._services.registry)})
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def statistics(self, request: Request) -> Response:
+        """Counts of everything that could grow."""
+        if (refused := _only_here(request)) is not None:
+            return refused
+        return _json(self.figures())
+
+    def figures(self) -> dict[str, Any]:
+        process = psutil.Process()
+        services = self._services
+        registry = services.registry
+        return {
+            "uptime_seconds": round(monotonic() - self._began, 3),
+            "pid": os.getpid(),
+            "rss_bytes": process.memory_info().rss,
+            "threads": threading.active_count(),
+            "fds": process.num_fds() if hasattr(process, "num_fds") else 0,
+            "children": len(process.children(recursive=True)),
+            "clients": len(registry),
+            "clients_opened": registry.opened,
+            "clients_closed": registry.closed,
+            "tasks": asdict(self._root.statistics()),
+            "abandoned": len(abandoned()),
+            "engines": asdict(services.engines.statistics()),
+            "generations": [asdict(engine.statistics()) for engine in services.engines.all_engines()],
+            "voices": [asdict(engine.statistics()) for engine in services.voices.engines()],
+            "histories": asdict(services.histories.statistics()),
+        }
+
+    async def tasks(self, request: Request) -> Response:
+        """Every task with its owner, site, state and age; `?stacks=1` adds where it stands."""
+        if (refused := _only_here(request)) is not None:
+            return refused
+        stacks = request.query_params.get("stacks") == "1"
+        infos = await census(self._root, stacks=stacks, limit=10_000)
+        return _json(
+            {"tasks": [asdict(info) for info in infos], "abandoned": [asdict(i) for i in abandoned()]}
+        )
+
+
+def _json(value: Any) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
+
+
+def _only_here(request: Request) -> Response | None:
+    if is_loopback(request.client.host if request.client else ""):
+        return None
+    return PlainTextResponse("Only for this machine.", status_code=403)

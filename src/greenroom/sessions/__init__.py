@@ -1,0 +1,1 @@
+"""Everything one client owns, from its greeting to its last log line."""

@@ -1,0 +1,145 @@
+"""The outbox: what waits to be written to one client, and the only job that writes to its socket.
+
+Bounded in messages and bytes. A sender waits for room, so a client that reads slowly slows down its own reply
+and nobody else's; one that does not read at all is given up after a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+
+class OutboxClosed(Exception):
+    """The client has gone; there is nobody to send to."""
+
+
+class Outbox:
+    """Queue and writer of one client.
+
+    Args:
+        send: writes one text frame; may wait for the socket.
+        max_messages, max_bytes: how much may wait (characters stand in for bytes: counting bytes would mean
+            encoding twice).
+        drain_seconds: how long what waits may take to be taken by the socket.
+        on_stall: called once when that was not enough.
+    """
+
+    __slots__ = (
+        "_closed", "_drain_seconds", "_max_bytes", "_max_messages", "_on_stall", "_queue", "_send", "_senders",
+        "_size", "_wakeup", "sent",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        send: Callable[[str], Awaitable[None]],
+        *,
+        max_messages: int = 256,
+        max_bytes: int = 16 * 1024 * 1024,
+        drain_seconds: float = 10.0,
+        on_stall: Callable[[], None],
+    ) -> None:
+        self._send = send
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._drain_seconds = drain_seconds
+        self._on_stall = on_stall
+        self._queue: deque[tuple[str, object]] = deque()
+        self._size = 0
+        self._wakeup: asyncio.Future[None] | None = None
+        self._senders: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+        self.sent = 0
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def size(self) -> int:
+        """Characters that wait."""
+        return self._size
+
+    async def put(self, text: str, tag: object = None) -> None:
+        """Queue one frame, waiting for room; `tag` names a group that `discard` can take back.
+
+        Raises `OutboxClosed` once the client has gone.
+        """
+        # Whoever waits goes first, so that frames keep their order also when the box is full.
+        while not self._closed and (self._full() or self._senders):
+            room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._senders.append(room)
+            try:
+                await room
+            except asyncio.CancelledError:
+                if room.done() and not room.cancelled():
+                    self._let_in()
+                else:
+                    self._senders.remove(room)
+                raise
+            if not self._full():
+                break
+        if self._closed:
+            raise OutboxClosed
+        self._queue.append((text, tag))
+        self._size += len(text)
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+        if self._senders and not self._full():
+            self._let_in()
+
+    def _full(self) -> bool:
+        return len(self._queue) >= self._max_messages or (self._size >= self._max_bytes and bool(self._queue))
+
+    def _let_in(self) -> None:
+        while self._senders:
+            room = self._senders.popleft()
+            if not room.done():
+                room.set_result(None)
+                return
+
+    def discard(self, tag: object) -> int:
+        """Take back all frames of a group that are not written yet; returns how many."""
+        kept = [item for item in self._queue if item[1] is not tag]
+        taken = len(self._queue) - len(kept)
+        if taken:
+            self._queue = deque(kept)
+            self._size = sum(len(text) for text, _ in kept)
+            self._let_in()
+        return taken
+
+    async def write(self) -> None:
+        """The writer job: writes until it is cancelled or the outbox is closed."""
+        loop = asyncio.get_running_loop()
+        while not self._closed:
+            if not self._queue:
+                self._wakeup = loop.create_future()
+                await self._wakeup
+                continue
+            deadline = loop.call_later(self._drain_seconds, self._on_stall)
+            try:
+                for _ in range(len(self._queue)):
+                    if not self._queue:
+                        break
+                    text, _tag = self._queue.popleft()
+                    self._size -= len(text)
+                    if self._senders:
+                        self._let_in()
+                    await self._send(text)
+                    self.sent += 1
+            finally:
+                deadline.cancel()
+
+    def close(self) -> int:
+        """Refuse more, wake everybody who waits; returns how many frames were not written."""
+        self._closed = True
+        left = len(self._queue)
+        self._queue.clear()
+        self._size = 0
+        for room in self._senders:
+            if not room.done():
+                room.set_result(None)
+        self._senders.clear()
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+        return left

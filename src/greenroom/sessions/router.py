@@ -1,0 +1,305 @@
+"""The router: what each message of a client does. One message at a time, in order; turns run beside it.
+
+Nothing a client sends closes its socket: what cannot be understood is answered with an `error` that names the
+field and the fix, an unknown type is logged and left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from greenroom.agents.base import ChatMessage
+from greenroom.conversation.turn import END, TurnInput
+from greenroom.history import HistoryError, StoredMessage
+from greenroom.protocol import InvalidMessage, UnknownType, decode
+from greenroom.protocol import client_messages as c
+from greenroom.protocol import server_messages as s
+from greenroom.sessions.rate_limit import RateLimit
+from greenroom.sessions.service_context import ServiceContext
+from greenroom.sessions.wake_word_manager import WakeResult, WakeWordManager
+
+log = structlog.stdlib.get_logger("greenroom.sessions")
+
+HEARTBEAT_ACK = s.HeartbeatAck()
+HISTORY_CHARACTERS = 4_000_000
+"""The most text of one `history-data`; the newest lines win."""
+MAX_SLOWDOWN = 5.0
+"""Seconds that reading may pause for a client that sends too fast."""
+IMAGES = (c.TextInput, c.MicAudioEnd, c.AiSpeakSignal)
+AUDIO = (c.MicAudioData, c.RawAudioData)
+
+
+class Router:
+    """Reads one client's messages into its context."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        limits = context.services.settings.limits
+        self._context = context
+        self._limits = limits
+        self._rate = RateLimit(limits.messages_per_second, limits.message_burst, monotonic())
+        self._too_fast = False
+        self._told_no_ears = False
+
+    async def receive(self, data: str | bytes) -> None:
+        """Handle one frame. Raises only `OutboxClosed` (the client has gone) and cancellation."""
+        context = self._context
+        try:
+            message = decode(data)
+        except UnknownType as error:
+            log.debug("unknown message type", client=context.client_uid[:8], type=error.type)
+            return
+        except InvalidMessage as error:
+            context.services.meter.refused("invalid")
+            await context.send(s.Error(error.message, code=error.code, field=error.field))
+            return
+        if not isinstance(message, AUDIO):
+            await self._keep_pace()
+        if len(data) > self._limits.max_text_bytes and not await self._size_allowed(message, len(data)):
+            return
+        handler = HANDLERS.get(type(message))
+        if handler is None:
+            return
+        try:
+            await handler(self, message)
+        except HistoryError as error:
+            await context.send_error(f"Histories: {error}", code="history")
+
+    async def _keep_pace(self) -> None:
+        wait = self._rate.take(monotonic())
+        if not wait:
+            self._too_fast = False
+            return
+        if not self._too_fast:
+            self._too_fast = True
+            self._context.services.meter.refused("too fast")
+            rate = self._limits.messages_per_second
+            await self._context.send_error(
+                f"Too many messages: {rate:g} a second are read, the rest waits.", code="too-fast"
+            )
+        await asyncio.sleep(min(wait, MAX_SLOWDOWN))
+
+    async def _size_allowed(self, message: Any, size: int) -> bool:
+        limits = self._limits
+        allowed = limits.max_text_bytes
+        field = "text"
+        if isinstance(message, AUDIO):
+            allowed, field = limits.max_audio_bytes, "audio"
+        elif isinstance(message, IMAGES):
+            # The images have a limit of their own; what is left is the text.
+            size -= sum(len(image.data) for image in message.images)
+        if size <= allowed:
+            return True
+        self._context.services.meter.refused("too large")
+        await self._context.send_error(
+            f"{field}: {size} bytes are too many; a message may have {allowed}.",
+            code="too-large",
+            field=field,
+        )
+        return False
+
+    # -- talking -------------------------------------------------------------------------------------------
+
+    async def text_input(self, message: c.TextInput) -> None:
+        if not message.text.strip() and not message.images:
+            await self._context.send_error(
+                "text: is empty; say something.", code="invalid-message", field="text"
+            )
+            return
+        images = await self._images(message.images)
+        if images is None:
+            return
+        text: str | None = message.text
+        manager = self._context.wake_word_manager
+        if manager is not None:
+            text = await self._awake(manager, message.text)
+        if text is not None:
+            await self._begin(TurnInput(text, images))
+
+    async def _begin(self, given: TurnInput) -> None:
+        if self._context.turns.begin(given):
+            return
+        self._context.services.meter.refused("busy")
+        waiting = self._limits.turns_waiting
+        await self._context.send_error(
+            f"Still busy with your earlier messages ({waiting} are waiting). Interrupt, or wait for the reply.",
+            code="busy",
+        )
+
+    async def _awake(self, manager: WakeWordManager, text: str) -> str | None:
+        result: WakeResult = manager.hear(text)
+        if result.action != "pass":
+            await self._context.send(
+                s.WakeWordState(
+                    client_uid=self._context.client_uid,
+                    action=result.action,
+                    matched_word=result.matched_word,
+                    language=result.language,
+                    current_state=manager.state,
+                    stats=manager.stats(),
+                )
+            )
+        return result.message
+
+    async def _images(self, images: list[c.Image]) -> tuple[str, ...] | None:
+        """The pictures that go to the agent; None after an error. URLs are never fetched: only data counts."""
+        limits = self._limits
+        problem = ""
+        if len(images) > limits.max_images:
+            problem = f"images: {len(images)} are too many; send {limits.max_images} at most."
+        for image in images:
+            if len(image.data) > limits.max_image_bytes * 4 // 3 + 64:
+                problem = (
+                    f"images: one has {len(image.data) * 3 // 4} bytes; {limits.max_image_bytes} are allowed."
+                )
+        if problem:
+            await self._context.send_error(problem, code="too-large", field="images")
+            return None
+        kept = tuple(image.data for image in images if image.data.startswith("data:image"))
+        if len(kept) < len(images):
+            log.info("images skipped", client=self._context.client_uid[:8], skipped=len(images) - len(kept))
+        return kept
+
+    async def ai_speak_signal(self, message: c.AiSpeakSignal) -> None:
+        images = await self._images(message.images)
+        if images is not None:
+            await self._begin(TurnInput(self._context.character.proactive_prompt, images, proactive=True))
+
+    async def interrupt_signal(self, message: c.InterruptSignal) -> None:
+        await self._context.turns.interrupt(message.text)
+
+    async def frontend_playback_complete(self, message: c.FrontendPlaybackComplete) -> None:
+        self._context.message_handler.handle("frontend-playback-complete", message.request_id)
+
+    async def no_ears(self, message: Any) -> None:
+        """Sound, for a server without speech recognition: say so once an utterance, and close the microphone."""
+        if not self._told_no_ears:
+            self._told_no_ears = True
+            await self._context.send(s.Control("stop-mic"))
+            await self._context.send_error(
+                "This server has no speech recognition; please type instead.", code="no-speech-recognition"
+            )
+        if isinstance(message, c.MicAudioEnd):
+            self._told_no_ears = False
+            await self._context.send(END)
+
+    # -- characters and looks ------------------------------------------------------------------------------
+
+    async def fetch_configs(self, message: c.FetchConfigs) -> None:
+        entries = self._context.services.characters.entries()
+        await self._context.send(
+            s.ConfigFiles(
+                [
+                    s.ConfigFile(
+                        entry.filename,
+                        entry.name,
+                        avatar=entry.avatar or None,
+                        language=entry.language or None,
+                        description=entry.description or None,
+                    )
+                    for entry in entries
+                ]
+            )
+        )
+
+    async def switch_config(self, message: c.SwitchConfig) -> None:
+        if message.file:
+            await self._context.handle_config_switch(message.file)
+
+    async def fetch_backgrounds(self, message: c.FetchBackgrounds) -> None:
+        await self._context.send(s.BackgroundFiles(self._context.services.backgrounds()))
+
+    async def request_init_config(self, message: c.RequestInitConfig) -> None:
+        await self._context.send(self._context.announcement())
+
+    # -- histories -----------------------------------------------------------------------------------------
+
+    async def fetch_history_list(self, message: c.FetchHistoryList) -> None:
+        context = self._context
+        page = await context.services.histories.list(
+            context.character.conf_uid,
+            before=message.before,
+            limit=message.limit or self._limits.history_page,
+        )
+        entries = [
+            s.HistoryEntry(entry.uid, _line(entry.latest), entry.latest.timestamp) for entry in page.entries
+        ]
+        await context.send(s.HistoryList(entries, next=page.next))
+
+    async def create_new_history(self, message: c.CreateNewHistory) -> None:
+        await self._context.turns.cut("a new conversation was begun")
+        await self._context.send(s.NewHistoryCreated(self._context.new_history()))
+
+    async def fetch_and_set_history(self, message: c.FetchAndSetHistory) -> None:
+        context = self._context
+        await context.turns.cut("another conversation was opened")
+        stored = await context.services.histories.messages(context.character.conf_uid, message.history_uid)
+        talk = [line for line in stored if line.role != "system"]
+        context.set_history(
+            message.history_uid,
+            tuple(
+                ChatMessage("user" if line.role == "human" else "assistant", line.content) for line in talk
+            ),
+        )
+        size = 0
+        shown: list[s.HistoryMessage] = []
+        for line in reversed(talk):
+            size += len(line.content)
+            if size > HISTORY_CHARACTERS:
+                break
+            found = _line(line)
+            if found is not None:
+                shown.append(found)
+        await context.send(s.HistoryData(shown[::-1], history_uid=message.history_uid))
+
+    async def delete_history(self, message: c.DeleteHistory) -> None:
+        context = self._context
+        if message.history_uid == context.history_uid:
+            await context.turns.cut("its conversation was deleted")
+            context.set_history(None)
+        success = await context.services.histories.delete(context.character.conf_uid, message.history_uid)
+        await context.send(s.HistoryDeleted(success, message.history_uid))
+
+    # -- the rest ------------------------------------------------------------------------------------------
+
+    async def heartbeat(self, message: c.Heartbeat) -> None:
+        await self._context.send(HEARTBEAT_ACK)
+
+    async def request_group_info(self, message: c.RequestGroupInfo) -> None:
+        await self._context.send(s.GroupUpdate([], False))
+
+    async def no_groups(self, message: Any) -> None:
+        await self._context.send(s.GroupOperationResult(False, "This server has no groups."))
+
+
+def _line(line: StoredMessage) -> s.HistoryMessage | None:
+    if line.role == "system":
+        return None
+    return s.HistoryMessage(line.role, line.timestamp, line.content, name=line.name, avatar=line.avatar)
+
+
+HANDLERS: dict[type, Callable[[Router, Any], Awaitable[None]]] = {
+    c.TextInput: Router.text_input,
+    c.AiSpeakSignal: Router.ai_speak_signal,
+    c.InterruptSignal: Router.interrupt_signal,
+    c.FrontendPlaybackComplete: Router.frontend_playback_complete,
+    c.MicAudioData: Router.no_ears,
+    c.RawAudioData: Router.no_ears,
+    c.MicAudioEnd: Router.no_ears,
+    c.FetchConfigs: Router.fetch_configs,
+    c.SwitchConfig: Router.switch_config,
+    c.FetchBackgrounds: Router.fetch_backgrounds,
+    c.RequestInitConfig: Router.request_init_config,
+    c.FetchHistoryList: Router.fetch_history_list,
+    c.CreateNewHistory: Router.create_new_history,
+    c.FetchAndSetHistory: Router.fetch_and_set_history,
+    c.DeleteHistory: Router.delete_history,
+    c.Heartbeat: Router.heartbeat,
+    c.RequestGroupInfo: Router.request_group_info,
+    c.AddClientToGroup: Router.no_groups,
+    c.RemoveClientFromGroup: Router.no_groups,
+}

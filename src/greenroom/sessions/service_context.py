@@ -1,0 +1,369 @@
+"""`ServiceContext`: everything one client owns, and nothing that another one could notice.
+
+It owns a task scope (writer, turns, agent init), a character, an agent with its memory, the current history,
+those who wait for the client's answers, and the wake-word state. Closing it, from any state, ends all of that
+and says in one log line what it released.
+
+The character switch is the hard part. The answer goes out at once; the heavy init runs in a `LatestSlot`, so
+a newer switch cancels it before it can install anything. Until an init has succeeded, the character before it
+(with agent, memory and history) stands by in `_earlier`, and comes back if the init fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+
+from greenroom.agents.agent import Agent
+from greenroom.agents.base import AgentError, ChatMessage
+from greenroom.agents.memory import ChatMemory
+from greenroom.agents.pool import EngineLease
+from greenroom.config.character import Character
+from greenroom.config.errors import ConfigError
+from greenroom.conversation.turn import Turn
+from greenroom.history import HistoryBusy, HistoryError, Role, new_history_uid
+from greenroom.protocol import Message, encode
+from greenroom.protocol.server_messages import (
+    ConfigSwitched,
+    Control,
+    Error,
+    FullText,
+    GroupUpdate,
+    SetModelAndConf,
+)
+from greenroom.sessions.message_handler import MessageHandler, Waiter
+from greenroom.sessions.outbox import Outbox, OutboxClosed
+from greenroom.sessions.services import Services
+from greenroom.sessions.turns import Turns
+from greenroom.sessions.wake_word_manager import WakeWordManager
+from greenroom.tasks import CloseReport, LatestSlot, TaskScope
+from greenroom.voice import SpeechEngine
+
+log = structlog.stdlib.get_logger("greenroom.sessions")
+
+NO_GROUP = encode(GroupUpdate([], False))
+ESTABLISHED = encode(FullText("Connection established"))
+START_MIC = encode(Control("start-mic"))
+WARM_UP = "warm-up"
+"""The address of visits that the server makes to itself before it opens."""
+STORE_SECONDS = 2.0
+"""How long a turn waits for its message to be safe before it goes on and says that it may not be."""
+
+
+class Connection(Protocol):
+    """The socket, as far as a context needs it."""
+
+    async def send_text(self, text: str) -> None: ...
+    def drop(self, code: int, reason: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Earlier:
+    """The character that stands by while another one loads."""
+
+    character: Character
+    agent: Agent
+    history_uid: str | None
+    wake_words: WakeWordManager | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextReport:
+    """What closing a client released; `seconds` is how long that took."""
+
+    seconds: float
+    tasks: CloseReport
+    waiters: int
+    engines: int
+    unsent: int
+    failures: tuple[str, ...]
+
+
+class ServiceContext:
+    """One client's session. `open`, then `receive` (see `router`), finally `close`."""
+
+    def __init__(self, services: Services, connection: Connection, client_uid: str, address: str) -> None:
+        limits = services.settings.limits
+        self.services = services
+        self.client_uid = client_uid
+        self.address = address
+        self.character: Character = services.default_character()
+        self.history_uid: str | None = None
+        self.opened_at = monotonic()
+        self.scope: TaskScope = services.scope.child(
+            f"client {client_uid[:8]}", close_timeout=limits.close_seconds
+        )
+        self.outbox = Outbox(
+            connection.send_text,
+            max_messages=limits.outbox_messages,
+            max_bytes=limits.outbox_bytes,
+            drain_seconds=limits.outbox_drain_seconds,
+            on_stall=self._stalled,
+        )
+        self.message_handler = MessageHandler()
+        self.wake_word_manager: WakeWordManager | None = None
+        self.turns = Turns(self, limits)
+        self._connection = connection
+        self._init = LatestSlot(self.scope, "agent-init")
+        self._agent: Agent | None = None
+        self._earlier: Earlier | None = None
+        self._remembered: tuple[ChatMessage, ...] = ()
+        self._init_failures = 0
+        self._init_error: AgentError | None = None
+        self._report: ContextReport | None = None
+        self._set_wake_words()
+
+    # -- opening -------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Start the writer and greet (olv-protocol §3)."""
+        self.scope.start(self.outbox.write, name="writer")
+        put = self.outbox.put
+        await put(NO_GROUP)
+        await put(ESTABLISHED)
+        await self.send(self.announcement())
+        await put(NO_GROUP)
+        await put(START_MIC)
+
+    def announcement(self) -> SetModelAndConf:
+        """Who is on stage."""
+        character = self.character
+        return SetModelAndConf(character.model_info, character.conf_name, character.conf_uid, self.client_uid)
+
+    # -- sending -------------------------------------------------------------------------------------------
+
+    async def send(self, message: Message, tag: object = None) -> None:
+        """Queue a message for the client. Raises `OutboxClosed` once it has gone."""
+        await self.outbox.put(encode(message), tag)
+
+    async def send_error(self, text: str, *, code: str | None = None, field: str | None = None) -> None:
+        await self.send(Error(text, code=code, field=field))
+
+    def _stalled(self) -> None:
+        seconds = self.services.settings.limits.outbox_drain_seconds
+        log.warning("client does not read", client=self.client_uid, waiting=len(self.outbox), seconds=seconds)
+        self._connection.drop(1013, f"did not read for {seconds:g} s")
+
+    # -- the character -------------------------------------------------------------------------------------
+
+    async def handle_config_switch(self, file: str) -> None:
+        """Put another character on stage: answered at once, loaded in the background; the latest wins."""
+        try:
+            character = self.services.characters.load(file)
+        except ConfigError as error:
+            await self.send_error(
+                f"Error switching configuration: {error}", code="switch-failed", field="file"
+            )
+            await self.send(self.announcement())
+            return
+        await self.turns.cut("the character was switched")
+        if self._agent is not None and self._init.current is None:
+            self._earlier = Earlier(self.character, self._agent, self.history_uid, self.wake_word_manager)
+        elif self._earlier is None and self._agent is not None:
+            self._agent.close()
+        self._agent = None
+        self._remembered = ()
+        self.history_uid = None
+        self.character = character
+        self._set_wake_words()
+        self._start_init()
+        await self.send(self.announcement())
+        await self.send(ConfigSwitched(f"Switched to config: {file}"))
+
+    def _start_init(self) -> None:
+        self._init.start(self._finish_heavy_init, self.character)
+
+    async def _finish_heavy_init(self, character: Character) -> None:
+        """The slow part of a switch. Installs its result without a pause, so being cancelled leaves nothing."""
+        seconds = self.services.settings.limits.init_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                lease = await self.services.engines.acquire(self.services.agent_settings(character.agent))
+        except TimeoutError:
+            error = AgentError(f"{character.conf_name} was not ready after {seconds:g} s.", retryable=True)
+            await self._init_failed(character, error)
+        except AgentError as error:
+            await self._init_failed(character, error)
+        else:
+            self._install(character, lease)
+
+    def _install(self, character: Character, lease: EngineLease) -> None:
+        memory = ChatMemory(self.services.settings.limits.memory_tokens)
+        self._agent = Agent(
+            lease,
+            memory,
+            character.persona_prompt,
+            language=character.language,
+            character_name=character.character_name,
+            human_name=character.human_name,
+        )
+        self._init_error = None
+        memory.load(self._remembered)
+        self._remembered = ()
+        if self._earlier is not None:
+            self._earlier.agent.close()
+            self._earlier = None
+
+    async def _init_failed(self, character: Character, error: AgentError) -> None:
+        self._init_failures += 1
+        self._init_error = error
+        earlier, self._earlier = self._earlier, None
+        log.warning(
+            "agent init failed", client=self.client_uid, character=character.conf_name, error=str(error)
+        )
+        if earlier is not None:
+            self.character = earlier.character
+            self._agent = earlier.agent
+            self.history_uid = earlier.history_uid
+            self.wake_word_manager = earlier.wake_words
+        await self.send_error(f"{character.conf_name} could not be loaded: {error}", code="init-failed")
+        if earlier is not None:
+            await self.send(self.announcement())
+
+    async def ready_agent(self) -> Agent:
+        """The agent of the character on stage, waiting for its init. Raises `AgentError` if that fails."""
+        failures = self._init_failures
+        while self._agent is None or self._init.current is not None:
+            if self._init.current is None:
+                self._start_init()
+            await self._init.settled()
+            if self._init_failures != failures and self._init_error is not None:
+                raise self._init_error
+        return self._agent
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent, if it is ready."""
+        return self._agent if self._init.current is None else None
+
+    @property
+    def speech_engine(self) -> SpeechEngine | None:
+        return self.services.voices.get(self.character.voice)
+
+    def _set_wake_words(self) -> None:
+        words = self.character.wake_words
+        if words is None or not words.enabled:
+            self.wake_word_manager = None
+            return
+        self.wake_word_manager = WakeWordManager(
+            words.wake, words.end, idle_seconds=words.idle_seconds, clock=monotonic
+        )
+
+    # -- histories -----------------------------------------------------------------------------------------
+
+    def new_history(self) -> str:
+        """Begin a new conversation; nothing is stored before its first message."""
+        history_uid = new_history_uid(datetime.now())
+        self.set_history(history_uid)
+        return history_uid
+
+    def set_history(self, history_uid: str | None, talk: tuple[ChatMessage, ...] = ()) -> None:
+        """Go on with a stored conversation (None: with none); an agent that still loads gets it later."""
+        self.history_uid = history_uid
+        if self._agent is not None:
+            self._agent.memory.clear()
+            self._agent.memory.load(talk)
+        else:
+            self._remembered = talk
+
+    def history_of_turn(self) -> str:
+        """Where a turn is stored; bots never ask for a history, and get one with their first message."""
+        return self.history_uid or self.new_history()
+
+    async def store(self, history_uid: str, role: Role, content: str, *, wait: bool) -> None:
+        """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
+        character = self.character
+        try:
+            stored = self.services.histories.append_nowait(
+                character.conf_uid,
+                history_uid,
+                role,
+                content,
+                name=character.character_name if role == "ai" else None,
+                avatar=(character.avatar or None) if role == "ai" else None,
+            )
+            if wait:
+                async with asyncio.timeout(STORE_SECONDS):
+                    await asyncio.shield(stored)
+            else:
+                stored.add_done_callback(self._stored)
+        except TimeoutError:
+            stored.add_done_callback(self._stored)
+            await self._not_stored(f"not safe after {STORE_SECONDS:g} s")
+        except (HistoryBusy, HistoryError) as error:
+            await self._not_stored(str(error))
+
+    def _stored(self, stored: asyncio.Future[None]) -> None:
+        if not stored.cancelled() and (error := stored.exception()) is not None:
+            log.error("a line was not stored", client=self.client_uid, error=str(error))
+
+    async def _not_stored(self, why: str) -> None:
+        log.error("a line was not stored", client=self.client_uid, error=why)
+        await self.send_error(f"This message could not be stored: {why}", code="not-stored")
+
+    # -- the turn's view (conversation.turn.Stage) -----------------------------------------------------------
+
+    async def say(self, message: Message, turn: Turn) -> None:
+        await self.send(message, turn)
+
+    def expect_playback(self) -> Waiter:
+        return self.message_handler.expect("frontend-playback-complete")
+
+    # -- closing -------------------------------------------------------------------------------------------
+
+    async def close(self, reason: str = "the page was closed") -> ContextReport:
+        """End and release everything, whatever state it is in; idempotent. Never raises but for cancellation."""
+        if self._report is not None:
+            return self._report
+        began = monotonic()
+        unsent = self.outbox.close()
+        failures: list[str] = []
+        waiters = self.message_handler.close()
+        tasks = await self.scope.close(reason=reason)
+        agents = [
+            agent for agent in (self._agent, self._earlier and self._earlier.agent) if agent is not None
+        ]
+        self._agent = None
+        self._earlier = None
+        for agent in agents:
+            try:
+                agent.close()
+            except Exception as error:  # noqa: BLE001 - one that fails must not keep the others from closing
+                failures.append(f"agent: {error}")
+        self.services.registry.remove(self)
+        wake_words, self.wake_word_manager = self.wake_word_manager, None
+        seconds = monotonic() - began
+        if self._report is None:
+            self._report = ContextReport(seconds, tasks, waiters, len(agents), unsent, tuple(failures))
+            self.services.meter.client_closed(seconds, tasks.clean and not failures)
+            self._log_close(reason, wake_words is not None)
+        return self._report
+
+    def _log_close(self, reason: str, wake_words: bool) -> None:
+        report = self._report
+        assert report is not None
+        details: dict[str, Any] = {"failures": report.failures} if report.failures else {}
+        # A visit of the warm-up is nobody's.
+        level = log.info if self.address != WARM_UP else log.debug
+        level(
+            "client closed",
+            client=self.client_uid[:8],
+            reason=reason,
+            stayed_s=round(monotonic() - self.opened_at, 3),
+            service_context="released",
+            message_handler=f"{report.waiters} waiters",
+            wake_word_manager="released" if wake_words else "none",
+            tasks=f"{report.tasks.ended} ended, {len(report.tasks.abandoned)} abandoned",
+            engines=f"{report.engines} released",
+            unsent=report.unsent,
+            close_ms=round(report.seconds * 1000, 1),
+            **details,
+        )
+
+
+__all__ = ["Connection", "ContextReport", "OutboxClosed", "ServiceContext"]

@@ -1,0 +1,103 @@
+"""What all clients share: no conversation state lives here (invariant 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from greenroom.agents.pool import EnginePool
+from greenroom.config.character import Character
+from greenroom.config.characters import CharacterStore
+from greenroom.config.errors import ConfigError
+from greenroom.config.settings import AgentSettings, Settings, VoiceSettings
+from greenroom.history import HistoryStore
+from greenroom.sessions.registry import Registry
+from greenroom.tasks import TaskScope
+from greenroom.voice import SpeechEngine, create_speech_engine
+
+log = structlog.stdlib.get_logger("greenroom.sessions")
+
+
+class Meter(Protocol):
+    """Counts what clients do; the server puts its metrics behind it."""
+
+    def turn_ended(self, how: str, first_reply_seconds: float | None, seconds: float) -> None: ...
+    def client_closed(self, seconds: float, clean: bool) -> None: ...
+    def refused(self, what: str) -> None: ...
+
+
+class NoMeter:
+    """Counts nothing."""
+
+    def turn_ended(self, how: str, first_reply_seconds: float | None, seconds: float) -> None:
+        pass
+
+    def client_closed(self, seconds: float, clean: bool) -> None:
+        pass
+
+    def refused(self, what: str) -> None:
+        pass
+
+
+class VoicePool:
+    """Speech engines by their settings: as many as there are distinct settings among the characters."""
+
+    def __init__(self, scope: TaskScope) -> None:
+        self._scope = scope
+        self._engines: dict[VoiceSettings, SpeechEngine | None] = {}
+
+    def get(self, settings: VoiceSettings) -> SpeechEngine | None:
+        """The engine for these settings; None for a silent character."""
+        if settings not in self._engines:
+            self._engines[settings] = create_speech_engine(settings, self._scope)
+        return self._engines[settings]
+
+    def engines(self) -> tuple[SpeechEngine, ...]:
+        return tuple(engine for engine in self._engines.values() if engine is not None)
+
+
+@dataclass(slots=True)
+class Services:
+    """The shared parts a `ServiceContext` is given."""
+
+    settings: Settings
+    scope: TaskScope
+    """Parent of all clients."""
+    characters: CharacterStore
+    engines: EnginePool
+    voices: VoicePool
+    histories: HistoryStore
+    backgrounds: Callable[[], list[str]]
+    agent: AgentSettings
+    """What `auto` stands for on this machine."""
+    registry: Registry = field(default_factory=lambda: Registry())
+    meter: Meter = field(default_factory=NoMeter)
+    _default: Character | None = None
+
+    def agent_settings(self, wanted: AgentSettings) -> AgentSettings:
+        """The concrete settings of a character: what `auto` means was decided when the server started."""
+        if wanted.kind != "auto":
+            return wanted
+        if self.agent.kind == "builtin":
+            return wanted.model_copy(update={"kind": "builtin"})
+        found = self.agent.openai
+        openai = wanted.openai.model_copy(
+            update={
+                "base_url": wanted.openai.base_url or found.base_url,
+                "model": wanted.openai.model or found.model,
+            }
+        )
+        return wanted.model_copy(update={"kind": "openai", "openai": openai})
+
+    def default_character(self) -> Character:
+        """The character a new client meets; the last good one while its file is being edited."""
+        try:
+            self._default = self.characters.load(self.characters.default)
+        except ConfigError as error:
+            if self._default is None:
+                raise
+            log.warning("the first character's file is broken", error=str(error))
+        return self._default

@@ -1,0 +1,97 @@
+"""The turns of one client: one runs, a few wait in order, an interruption ends the one and drops the others."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from greenroom.config.settings import LimitSettings
+from greenroom.conversation.turn import END, INTERRUPTED, NEW_MESSAGE, Turn, TurnInput, TurnLimits
+from greenroom.sessions.outbox import OutboxClosed
+from greenroom.tasks import Job, ScopeFull, current_job
+
+if TYPE_CHECKING:
+    from greenroom.sessions.service_context import ServiceContext
+
+END_SECONDS = 1.0
+"""How long an interruption waits for the turn to end; it ends within milliseconds unless an agent misbehaves."""
+
+
+class Turns:
+    """Starts turns, and knows the one that runs: no message can orphan the one before it."""
+
+    def __init__(self, context: ServiceContext, limits: LimitSettings) -> None:
+        self._context = context
+        self._waiting = limits.turns_waiting
+        self._limits = TurnLimits(limits.turn_seconds, limits.playback_grace_seconds, limits.speech_jobs)
+        self._scope = context.scope.child("turns", max_running=1, max_waiting=limits.turns_waiting)
+        self._turn: Turn | None = None
+        self._job: Job[Any] | None = None
+
+    @property
+    def current(self) -> Turn | None:
+        """The turn that runs."""
+        return self._turn
+
+    def begin(self, given: TurnInput) -> bool:
+        """Start a turn, or let it wait for its place; False if too many wait already."""
+        try:
+            self._scope.start(self._run, given, name="turn")
+        except ScopeFull:
+            return False
+        return True
+
+    async def _run(self, given: TurnInput) -> None:
+        turn = self._turn = Turn(self._context, given, self._limits)
+        job = self._job = current_job()
+        began = monotonic()
+        how = "finished"
+        try:
+            await turn.run()
+        except OutboxClosed:
+            how = "client gone"
+        except BaseException:
+            how = "cut off"
+            raise
+        finally:
+            if self._job is job:
+                self._turn = self._job = None
+            self._context.services.meter.turn_ended(how, turn.first_reply_seconds, monotonic() - began)
+
+    async def idle(self) -> None:
+        """Wait until no turn runs or waits."""
+        while self._scope.running:
+            await next(iter(self._scope.running)).wait()
+
+    async def interrupt(self, heard: str) -> bool:
+        """The visitor cut in: end the turn, send nothing more of it, keep `heard`. False if none ran."""
+        for waiting in tuple(self._scope.waiting_jobs()):
+            waiting.cancel(INTERRUPTED)
+        turn = await self._end(INTERRUPTED + " by the visitor", discard=True)
+        if turn is None:
+            return False
+        await turn.interrupted(heard)
+        return True
+
+    async def cut(self, why: str) -> None:
+        """End a turn that has begun to answer, for another reason than the visitor's; the client is told.
+
+        One that still waits for its agent goes on: its answer has not begun, the next agent will give it.
+        """
+        if self._turn is not None and self._turn.phase == "waiting":
+            return
+        if await self._end(why, discard=False) is not None:
+            await self._context.send(NEW_MESSAGE)
+            await self._context.send(END)
+
+    async def _end(self, reason: str, *, discard: bool) -> Turn | None:
+        turn, job = self._turn, self._job
+        if turn is None or job is None or turn.phase in ("ending", "ended"):
+            return None
+        job.cancel(reason)
+        if discard:
+            self._context.outbox.discard(turn)
+        await job.wait(END_SECONDS)
+        if discard:
+            self._context.outbox.discard(turn)
+        return turn
