@@ -82,7 +82,7 @@ function HumanBubble({ item }: { item: HumanItem }): JSX.Element {
   const { t } = useApp();
   return (
     <article class="line line-human" data-testid="message-human">
-      <h3 class="sr-only">{t("chat.you")}</h3>
+      <h2 class="sr-only">{t("chat.you")}</h2>
       <div class="bubble">
         {item.thumbnails.length > 0 && (
           <div class="thumbnails">
@@ -122,9 +122,9 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
         {!follows && <Avatar name={name} file={item.avatar ?? character.avatar} size="small" />}
       </div>
       <div class="line-words">
-        <h3 class={follows ? "sr-only" : "line-name"}>
+        <h2 class={follows ? "sr-only" : "line-name"}>
           {name} <Time at={item.at} />
-        </h3>
+        </h2>
         <div class="bubble" lang={character.language}>
           <p>
             {item.sentences.map((sentence, index) => (

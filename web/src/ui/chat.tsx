@@ -32,8 +32,17 @@ export function Chat(): JSX.Element {
   };
   return (
     <div class="chat" data-empty={items.length === 0 ? "" : undefined}>
-      <div class="chat-scroll" ref={scroller.outer} onScroll={scroller.onScroll} tabIndex={-1}>
-        <div class="chat-log" ref={scroller.inner} role="log" aria-live="off" aria-label={t("chat.label")}>
+      {/* Read out by the announcer, a sentence at a time: hence no live region of its own. */}
+      <div
+        class="chat-scroll"
+        ref={scroller.outer}
+        onScroll={scroller.onScroll}
+        role="log"
+        aria-live="off"
+        aria-label={t("chat.label")}
+        tabIndex={0}
+      >
+        <div class="chat-log" ref={scroller.inner}>
           {opening.length > 0 && items.length === 0 && <p class="line line-notice">{t("chat.opening")}</p>}
           {hidden > 0 && (
             <button type="button" class="button-soft earlier" data-testid="show-earlier" onClick={showEarlier}>

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ConfigFile, HistoryEntry } from "../protocol.generated";
-import { withoutMoods } from "../client/text";
+import { textParts, withoutMoods } from "../client/text";
 import { languageTag, relativeTime } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp } from "./context";
@@ -181,18 +181,17 @@ function HistoryRow({ entry, now, onChosen, onDelete }: HistoryRowProps): JSX.El
         class="history-open"
         aria-current={current ? "true" : undefined}
         aria-busy={session.opening.includes(entry.uid)}
-        aria-label={t("histories.open", { when, text })}
         disabled={!session.connected || session.switchingTo !== null}
         onClick={open}
       >
-        <span class="history-line">{line}</span>
+        <span class="history-line">{line}</span>{" "}
         <span class="history-when">{when}</span>
       </button>
       <button
         type="button"
         class="button-icon history-delete"
         data-testid="history-delete"
-        aria-label={t("histories.delete")}
+        aria-label={t("histories.delete-named", { text: preview(text, 60) })}
         title={t("histories.delete")}
         disabled={!session.connected}
         onClick={onDelete}
@@ -204,7 +203,9 @@ function HistoryRow({ entry, now, onChosen, onDelete }: HistoryRowProps): JSX.El
 }
 
 function entryText(entry: HistoryEntry, moods: readonly string[]): string {
-  return withoutMoods(entry.latest_message?.content ?? "", moods).replace(/\s+/g, " ").trim();
+  const text = withoutMoods(entry.latest_message?.content ?? "", moods);
+  const plain = textParts(text).map((part) => part.text);
+  return plain.join("").replace(/\s+/g, " ").trim();
 }
 
 function preview(text: string, longest: number): string {
