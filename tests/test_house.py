@@ -16,6 +16,7 @@ PACKAGE = ROOT / "src" / "greenroom"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 MAX_LINES = 400
+MAX_TEST_LINES = 600
 
 #: Longer files, each with its reason. It is a debt: shorten one and the test asks to take it off the list.
 LONGER = {
@@ -70,10 +71,7 @@ def made_tasks(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def polling_loops(tree: ast.AST) -> Iterator[int]:
     """Line of each endless loop that sleeps for a time and looks again."""
     for loop in ast.walk(tree):
-        endless = (
-            isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant) and bool(loop.test.value)
-        )
-        if not endless:
+        if not isinstance(loop, ast.While) or not isinstance(loop.test, ast.Constant):
             continue
         for node in ast.walk(loop):
             if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "sleep":
@@ -130,9 +128,13 @@ def test_the_rule_about_polling_sees_it(code: str, lines: list[int]) -> None:
 
 def test_files_stay_short() -> None:
     """A file that cannot be read in one sitting is split."""
-    scripts = [path for path in (ROOT / "web" / "src").rglob("*.ts*") if ".generated." not in path.name]
-    lengths = {short(path): len(path.read_bytes().splitlines()) for path in [*SOURCES, *TESTS, *scripts]}
-    too_long = {name: count for name, count in lengths.items() if count > MAX_LINES}
+    page = [path for path in (ROOT / "web" / "src").rglob("*.ts*") if ".generated." not in path.name]
+    lengths = {path: len(path.read_bytes().splitlines()) for path in [*SOURCES, *TESTS, *page]}
+    too_long = {
+        short(path): count
+        for path, count in lengths.items()
+        if count > (MAX_TEST_LINES if path in TESTS else MAX_LINES)
+    }
     assert not {name: count for name, count in too_long.items() if name not in LONGER}
     assert set(LONGER) <= set(too_long), "no longer long (or gone): take it off the list LONGER"
 
