@@ -107,7 +107,7 @@ class SentenceSplitter:
         return next((tag for tag in TAGS if self._buffer.startswith(tag, index)), None)
 
     def _end_of(self, index: int, final: bool) -> int | None:
-        """Where a piece with the mark at `index` ends: past marks and closers; 0 no end, None not known yet."""
+        """Where a piece with the mark at `index` ends, past closers; 0: no end, None: not known yet."""
         buffer = self._buffer
         char = buffer[index]
         if char == "\n":
@@ -156,9 +156,9 @@ class SentenceSplitter:
         stripped = text.strip()
         if not stripped:
             return
-        if not even_marks and not any(char.isalnum() for char in stripped):
-            if len(stripped) < MAX_PIECE:
-                self._buffer = stripped
-                return
+        marks_only = not any(char.isalnum() for char in stripped)
+        if marks_only and not even_marks and len(stripped) < MAX_PIECE:
+            self._buffer = stripped
+            return
         pieces.append(Piece(stripped, "thought" if self._thinking else "text"))
         self._emitted = self._emitted or not self._thinking

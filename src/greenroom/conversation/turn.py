@@ -48,7 +48,7 @@ THINKING, WANTS_TO_SPEAK = FullText("Thinking..."), FullText("AI wants to speak 
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """What starts a turn. `proactive`: the character speaks of its own accord, `text` being the prompt for it."""
+    """What starts a turn. `proactive`: the character speaks unasked, `text` being the prompt for it."""
 
     text: str
     images: tuple[str, ...] = ()
@@ -129,9 +129,10 @@ class Turn:
 
     async def _live(self) -> None:
         line: SpeechLine | None = None
+        clock = asyncio.timeout(self._limits.reply_seconds)
         try:
             try:
-                async with asyncio.timeout(self._limits.reply_seconds) as clock:
+                async with clock:
                     await self._open()
                     self.agent = await self._stage.ready_agent()
                     self._character = self._stage.character

@@ -67,7 +67,7 @@ def stored_file(body: bytes, name: str, *, immutable: bool = False) -> StoredFil
 
 
 def read_folder(folder: Path) -> dict[str, StoredFile]:
-    """All files of a folder by their path in it; those of a build's `assets/` never change under their name."""
+    """All files of a folder by their path in it; those in a build's `assets/` never change."""
     found: dict[str, StoredFile] = {}
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.stat().st_size > MAX_MEMORY_FILE or len(found) >= MAX_FILES:

@@ -77,7 +77,7 @@ def bind(host: str, port: int) -> socket.socket:
 def run(settings: Settings, *, on_ready: Callable[[str], None] = lambda url: None) -> int:
     """Serve until a signal comes; returns the exit code.
 
-    `on_ready` gets the page's address once it answers. Raises `CannotListen`, and what `Lifetime.open` raises.
+    `on_ready` gets the page's address once it answers. Raises `CannotListen` and what `Lifetime.open` does.
     """
     return _run_loop(_serve(settings, on_ready))
 

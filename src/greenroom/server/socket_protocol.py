@@ -1,9 +1,9 @@
 """uvicorn's WebSocket protocol, with two manners it lacks.
 
-A peer that vanished takes nothing more: closing politely would first wait for the rest to be sent, which never
-happens, so the connection would stay for as long as TCP hopes (a quarter of an hour). Here a missed pong, and a
-client that does not read, end in an abort. And whoever is told to drop a client can do so although `send`
-waits for that very client.
+A peer that vanished takes nothing more: closing politely would first wait for the rest to be sent, which
+never happens, so the connection would stay for as long as TCP hopes (a quarter of an hour). Here a missed
+pong, and a client that does not read, end in an abort. And whoever is told to drop a client can do so
+although `send` waits for that very client.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Warm-up: a few visits without a socket before the doors open.
 
-The first visitor of a fresh process would otherwise pay for lazy imports, SQL that is compiled on first use, and
-code the interpreter has not specialised yet (0.6 to 0.9 s in the reference server). The visits go through the
-whole path of a reply, with the built-in agent at full speed, under a character id of their own.
+The first visitor of a fresh process would otherwise pay for lazy imports, SQL that is compiled on first use,
+and code the interpreter has not specialised yet (0.6 to 0.9 s in the reference server). The visits go through
+the whole path of a reply, with the built-in agent at full speed, under a character id of their own.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ class Outbox:
     """
 
     __slots__ = (
-        "_closed", "_drain_seconds", "_max_bytes", "_max_messages", "_on_stall", "_queue", "_send", "_senders",
-        "_size", "_wakeup", "sent",
+        "_closed", "_drain_seconds", "_max_bytes", "_max_messages", "_on_stall", "_queue", "_send",
+        "_senders", "_size", "_wakeup", "sent",
     )  # fmt: skip
 
     def __init__(

@@ -27,7 +27,7 @@ class Registry:
 
     def from_address(self, address: str) -> int:
         """How many clients are connected from there."""
-        return self._addresses[address] if address in self._addresses else 0
+        return self._addresses.get(address, 0)
 
     def add(self, context: ServiceContext) -> None:
         self._clients[context.client_uid] = context

@@ -126,7 +126,7 @@ class Router:
         self._context.services.meter.refused("busy")
         waiting = self._limits.turns_waiting
         await self._context.send_error(
-            f"Still busy with your earlier messages ({waiting} are waiting). Interrupt, or wait for the reply.",
+            f"Still busy with your earlier messages ({waiting} are waiting). Interrupt, or wait for a reply.",
             code="busy",
         )
 
@@ -146,7 +146,7 @@ class Router:
         return result.message
 
     async def _images(self, images: list[c.Image]) -> tuple[str, ...] | None:
-        """The pictures that go to the agent; None after an error. URLs are never fetched: only data counts."""
+        """The pictures for the agent; None after an error. URLs are never fetched: only data counts."""
         limits = self._limits
         problem = ""
         if len(images) > limits.max_images:
@@ -176,7 +176,7 @@ class Router:
         self._context.message_handler.handle("frontend-playback-complete", message.request_id)
 
     async def no_ears(self, message: Any) -> None:
-        """Sound, for a server without speech recognition: say so once an utterance, and close the microphone."""
+        """Sound, without speech recognition: say so once an utterance, and close the microphone."""
         if not self._told_no_ears:
             self._told_no_ears = True
             await self._context.send(s.Control("stop-mic"))

@@ -179,7 +179,7 @@ class ServiceContext:
         self._init.start(self._finish_heavy_init, self.character)
 
     async def _finish_heavy_init(self, character: Character) -> None:
-        """The slow part of a switch. Installs its result without a pause, so being cancelled leaves nothing."""
+        """The slow part of a switch. Installs its result without a pause, so a cancel leaves nothing."""
         seconds = self.services.settings.limits.init_seconds
         try:
             async with asyncio.timeout(seconds):
@@ -278,6 +278,7 @@ class ServiceContext:
     async def store(self, history_uid: str, role: Role, content: str, *, wait: bool) -> None:
         """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
         character = self.character
+        stored: asyncio.Future[None] | None = None
         try:
             stored = self.services.histories.append_nowait(
                 character.conf_uid,
@@ -293,7 +294,8 @@ class ServiceContext:
             else:
                 stored.add_done_callback(self._stored)
         except TimeoutError:
-            stored.add_done_callback(self._stored)
+            if stored is not None:
+                stored.add_done_callback(self._stored)
             await self._not_stored(f"not safe after {STORE_SECONDS:g} s")
         except (HistoryBusy, HistoryError) as error:
             await self._not_stored(str(error))
@@ -317,7 +319,7 @@ class ServiceContext:
     # -- closing -------------------------------------------------------------------------------------------
 
     async def close(self, reason: str = "the page was closed") -> ContextReport:
-        """End and release everything, whatever state it is in; idempotent. Never raises but for cancellation."""
+        """End and release everything, in any state; idempotent. Raises nothing but cancellation."""
         if self._report is not None:
             return self._report
         began = monotonic()

@@ -1,4 +1,4 @@
-"""The turns of one client: one runs, a few wait in order, an interruption ends the one and drops the others."""
+"""The turns of one client: one runs, a few wait in order, an interruption ends them all."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from greenroom.config.settings import LimitSettings
 from greenroom.conversation.turn import END, INTERRUPTED, NEW_MESSAGE, Turn, TurnInput, TurnLimits
 from greenroom.sessions.outbox import OutboxClosed
-from greenroom.tasks import Job, ScopeFull, current_job
+from greenroom.tasks import AnyJob, Job, ScopeFull, current_job
 
 if TYPE_CHECKING:
     from greenroom.sessions.service_context import ServiceContext
 
 END_SECONDS = 1.0
-"""How long an interruption waits for the turn to end; it ends within milliseconds unless an agent misbehaves."""
+"""How long an interruption waits for the turn to end; milliseconds, unless an agent misbehaves."""
 
 
 class Turns:
@@ -27,6 +27,7 @@ class Turns:
         self._scope = context.scope.child("turns", max_running=1, max_waiting=limits.turns_waiting)
         self._turn: Turn | None = None
         self._job: Job[Any] | None = None
+        self._jobs: list[AnyJob[Any]] = []
 
     @property
     def current(self) -> Turn | None:
@@ -36,9 +37,10 @@ class Turns:
     def begin(self, given: TurnInput) -> bool:
         """Start a turn, or let it wait for its place; False if too many wait already."""
         try:
-            self._scope.start(self._run, given, name="turn")
+            job = self._scope.start(self._run, given, name="turn")
         except ScopeFull:
             return False
+        self._jobs = [*(job for job in self._jobs if not job.done()), job]
         return True
 
     async def _run(self, given: TurnInput) -> None:
@@ -60,13 +62,14 @@ class Turns:
 
     async def idle(self) -> None:
         """Wait until no turn runs or waits."""
-        while self._scope.running:
-            await next(iter(self._scope.running)).wait()
+        for job in self._jobs:
+            await job.wait()
 
     async def interrupt(self, heard: str) -> bool:
         """The visitor cut in: end the turn, send nothing more of it, keep `heard`. False if none ran."""
-        for waiting in tuple(self._scope.waiting_jobs()):
-            waiting.cancel(INTERRUPTED)
+        for job in self._jobs:
+            if job.state == "waiting":
+                job.cancel(INTERRUPTED)
         turn = await self._end(INTERRUPTED + " by the visitor", discard=True)
         if turn is None:
             return False

@@ -28,7 +28,7 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStatistics:
-    """`speaking` and `waiting` now; the others since the start. `cancelled` ones were given up by their page."""
+    """`speaking` and `waiting` now, the others since the start; `cancelled` ones were given up."""
 
     speaking: int
     waiting: int
