@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -16,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="The conversation server for AI characters: the ten-thousandth visitor waits no longer than the first.",
+    help="The conversation server for AI characters: the ten-thousandth visitor waits no longer than the 1st.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -130,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

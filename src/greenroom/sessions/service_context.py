@@ -327,9 +327,9 @@ class ServiceContext:
         failures: list[str] = []
         waiters = self.message_handler.close()
         tasks = await self.scope.close(reason=reason)
-        agents = [
-            agent for agent in (self._agent, self._earlier and self._earlier.agent) if agent is not None
-        ]
+        agents = [self._agent] if self._agent is not None else []
+        if self._earlier is not None:
+            agents.append(self._earlier.agent)
         self._agent = None
         self._earlier = None
         for agent in agents:
