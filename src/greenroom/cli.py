@@ -15,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="The conversation server for AI characters: the ten-thousandth visitor waits no longer than the 1st.",
+    help="The conversation server for AI characters: the 10,000th visitor waits no longer than the first.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -24,12 +24,11 @@ NEEDS_SPACE = frozenset(".!?")
 MAX_PIECE = 400
 """Characters after which a piece without a mark is cut, at a space if there is one."""
 TAGS = ("<think>", "</think>")
-ABBREVIATIONS = frozenset(
-    (
-        "mr mrs ms dr prof st sr jr vs etc e.g i.e a.m p.m u.s u.k no vol fig dept approx inc ltd co "
-        "jan feb mar apr jun jul aug sep sept oct nov dec"
-    ).split()
+_SHORTENED = (
+    "mr mrs ms dr prof st sr jr vs etc e.g i.e a.m p.m u.s u.k no vol fig dept approx inc ltd co "
+    "jan feb mar apr jun jul aug sep sept oct nov dec"
 )
+ABBREVIATIONS = frozenset(_SHORTENED.split())
 _LAST_WORD = re.compile(r"([\w.]+)\.$")
 
 
