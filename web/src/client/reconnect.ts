@@ -6,16 +6,15 @@
 
 import { put, replaceItems } from "./changes";
 import { same, send, type Step } from "./effects";
-import { currentCharacter, type ChatItem, type SessionState } from "./state";
+import { currentCharacter, storedHistory, type ChatItem, type SessionState } from "./state";
 
 /** The connection is lost: remember what to restore, and wait for nothing any more. */
 export function closed(state: SessionState): SessionState {
-  const talked = state.items.some((item) => item.kind === "human" || item.kind === "ai");
   const lastHuman = state.items.findLast((item) => item.kind === "human");
   const resume = state.resume ?? {
     confUid: state.confUid,
     file: state.switchingTo ?? currentCharacter(state)?.filename ?? null,
-    history: talked ? state.history : null,
+    history: storedHistory(state),
     cut: state.phase === "thinking" || state.phase === "replying",
     unanswered: state.phase === "waiting" && lastHuman ? lastHuman.text : null,
   };
@@ -45,9 +44,10 @@ export function opened(state: SessionState): Step {
 }
 
 /** The server says who is on stage. After a reconnect this may not be who was there before. */
-export function onModel(state: SessionState): Step {
+export function onModel(before: SessionState, state: SessionState): Step {
   const { resume } = state;
-  if (!resume || state.switchingTo !== null || state.opening.length > 0) return same(state);
+  if (state.switchingTo !== null || state.opening.length > 0) return same(state);
+  if (!resume) return before.confUid === null || before.confUid === state.confUid ? same(state) : broughtBack(state);
   if (state.confUid === resume.confUid) return openAgain(state);
   if (resume.file !== null) {
     const effects = [send({ type: "switch-config", file: resume.file })];
@@ -96,6 +96,18 @@ function openAgain(state: SessionState): Step {
     state: { ...state, opening: [...state.opening, uid] },
     effects: [send({ type: "fetch-and-set-history", history_uid: uid })],
   };
+}
+
+/** The new character could not come and the server has put the earlier one back: so is its conversation. */
+function broughtBack(state: SessionState): Step {
+  const { left } = state;
+  const next: SessionState = { ...state, left: null, items: [], listRequests: [...state.listRequests, "all"] };
+  const list = send({ type: "fetch-history-list" });
+  if (left?.history && left.confUid === state.confUid) {
+    const open = send({ type: "fetch-and-set-history", history_uid: left.history });
+    return { state: { ...next, opening: [left.history] }, effects: [list, open] };
+  }
+  return { state: { ...next, history: null }, effects: [list, send({ type: "create-new-history" })] };
 }
 
 /** The conversation cannot be had back: what is on the screen stays readable, a new one begins below it. */

@@ -7,7 +7,7 @@ import type { AudioMessage, ClientMessage, HistoryMessage, ServerMessage } from 
 import { interrupted, letGo, put, settle, toast, touchHistory } from "./changes";
 import { HUSH, same, send, type Effect, type Step } from "./effects";
 import { closed, giveUp, onHistoryData, onModel, onSwitched, opened } from "./reconnect";
-import { heardText, isBusy, type AiItem, type Picture, type SessionState } from "./state";
+import { heardText, isBusy, storedHistory, type AiItem, type Picture, type SessionState } from "./state";
 import { joinSentences, moodsOf } from "./text";
 
 export type SessionEvent =
@@ -30,6 +30,8 @@ export type SessionEvent =
   | { type: "close-toast"; id: number };
 
 const KEPT_ANNOUNCEMENTS = 6;
+/** Errors that another try would meet again, or that did not stop the turn. */
+const AS_BEFORE = new Set(["too-large", "too-fast", "not-stored", "history"]);
 
 export function reduce(state: SessionState, event: SessionEvent): Step {
   switch (event.type) {
@@ -57,7 +59,11 @@ export function reduce(state: SessionState, event: SessionEvent): Step {
     case "switch":
       if (!state.connected || event.file === state.switchingTo) return same(state);
       return {
-        state: { ...letGo(state), switchingTo: event.file },
+        state: {
+          ...letGo(state),
+          switchingTo: event.file,
+          left: { confUid: state.confUid, history: storedHistory(state) },
+        },
         effects: [...stopSpeaking(state), send({ type: "switch-config", file: event.file })],
       };
     case "new-chat":
@@ -157,7 +163,7 @@ function onServer(state: SessionState, message: ServerMessage, at: number): Step
         effects: [],
       };
     case "set-model-and-conf":
-      return onModel({
+      return onModel(state, {
         ...state,
         confName: message.conf_name,
         confUid: message.conf_uid,
@@ -301,7 +307,8 @@ function onError(state: SessionState, text: string, code: string | null): Step {
   }
   if (isBusy(state)) {
     const last = state.items.findLast((item) => item.kind === "human" || item.kind === "ai");
-    const retry = last?.kind === "human" && last.thumbnails.length === 0 ? last.text : null;
+    const again = last?.kind === "human" && last.thumbnails.length === 0 && !AS_BEFORE.has(code ?? "");
+    const retry = again ? last.text : null;
     next = put(next, (id) => ({ kind: "error", id, text, code, retry }));
   }
   if (state.phase === "waiting") next = { ...next, phase: "idle" };

@@ -87,6 +87,12 @@ export interface Resume {
   unanswered: string | null;
 }
 
+/** The conversation that was left for another character: that one may fail to come. */
+export interface Left {
+  confUid: string | null;
+  history: string | null;
+}
+
 export interface SessionState {
   nextId: number;
   connected: boolean;
@@ -118,6 +124,7 @@ export interface SessionState {
   toasts: Toast[];
   wakeWord: "active" | "listening" | null;
   resume: Resume | null;
+  left: Left | null;
 }
 
 export const initialState: SessionState = {
@@ -145,6 +152,7 @@ export const initialState: SessionState = {
   toasts: [],
   wakeWord: null,
   resume: null,
+  left: null,
 };
 
 /** A turn runs or its speech is still to be heard: there is something to interrupt. */
@@ -155,6 +163,11 @@ export function isBusy(state: SessionState): boolean {
 /** A message sent now would reach the right character and conversation. */
 export function canSend(state: SessionState): boolean {
   return state.connected && !state.resume && state.switchingTo === null && state.opening.length === 0 && state.confUid !== null;
+}
+
+/** The current conversation, if the server has stored anything of it. */
+export function storedHistory(state: SessionState): string | null {
+  return state.items.some((item) => item.kind === "human" || item.kind === "ai") ? state.history : null;
 }
 
 /** The character on stage. */

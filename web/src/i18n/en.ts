@@ -98,6 +98,18 @@ export const en = {
   "toast.dismiss": "Dismiss",
   "toast.region": "Messages from the server",
   "error.title": "Something went wrong",
+  "error.agent": "The reply could not be made.",
+  "error.turn-timeout": "The reply took too long and was stopped.",
+  "error.too-large": "This message is too large.",
+  "error.too-fast": "That was too fast; the rest is read a little later.",
+  "error.busy": "Earlier messages are still being answered. Stop the reply, or wait a moment.",
+  "error.switch-failed": "The character could not be switched.",
+  "error.init-failed": "The character could not be loaded; the earlier one is back.",
+  "error.not-stored": "This message could not be stored.",
+  "error.no-speech-recognition": "This server does not understand speech. Please type.",
+  "error.history": "The stored conversations cannot be reached.",
+  "error.invalid-message": "The server did not understand this page.",
+  "error.unknown-type": "The server does not know what this page asked for.",
   "error.delete-failed": "The conversation could not be deleted.",
 } as const;
 

@@ -120,6 +120,7 @@ function Layout(): JSX.Element {
         style={picture ? { "--picture": `url("${picture}")` } : undefined}
       >
         <Header onMenu={wide ? null : () => setDrawer(true)} onSettings={() => setSettings(true)} />
+        <Elsewhere />
         <Chat />
         <Composer />
       </main>
@@ -133,6 +134,18 @@ function Layout(): JSX.Element {
   );
 }
 
+/** Whoever was sent here by a link must see that another server is answering. */
+function Elsewhere(): JSX.Element | null {
+  const { address, t } = useApp();
+  if (address.elsewhere === null) return null;
+  return (
+    <p class="elsewhere" data-testid="elsewhere">
+      <span>{t("app.elsewhere", { host: address.elsewhere })}</span>
+      <a href={location.pathname}>{t("app.back-home")}</a>
+    </p>
+  );
+}
+
 function Brand(): JSX.Element {
   return (
     <div class="brand">
@@ -143,7 +156,7 @@ function Brand(): JSX.Element {
 }
 
 function Header({ onMenu, onSettings }: { onMenu: (() => void) | null; onSettings: () => void }): JSX.Element {
-  const { snapshot, t, preferences, prefer, address } = useApp();
+  const { snapshot, t, preferences, prefer } = useApp();
   const { session, clip } = snapshot;
   const character = useCharacter();
   const sound = t(preferences.sound ? "sound.on" : "sound.off");
@@ -166,14 +179,6 @@ function Header({ onMenu, onSettings }: { onMenu: (() => void) | null; onSetting
           <span class="wake" data-testid="wake-word" data-state={session.wakeWord} title={t(`wake.${session.wakeWord}`)}>
             <Icon name="ear" size={16} />
             <span>{t(`wake.${session.wakeWord}`)}</span>
-          </span>
-        )}
-        {address.elsewhere !== null && (
-          <span class="elsewhere" data-testid="elsewhere">
-            <span>{t("app.elsewhere", { host: address.elsewhere })}</span>
-            <a href={location.pathname} aria-label={t("app.back-home")} title={t("app.back-home")}>
-              <Icon name="close" size={14} />
-            </a>
           </span>
         )}
         <Status />

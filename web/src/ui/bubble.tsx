@@ -8,7 +8,7 @@ import { languageTag, type Language } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
 import { Icon } from "./icons";
-import { errorText } from "./toasts";
+import { ErrorWords } from "./toasts";
 
 interface BubbleProps {
   item: ChatItem;
@@ -202,7 +202,7 @@ function ErrorLine({ item }: { item: ErrorItem }): JSX.Element {
   return (
     <div class="line line-error" data-testid="message-error">
       <Icon name="warning" size={16} />
-      <p>{errorText(t, item.text, item.code)}</p>
+      <ErrorWords text={item.text} code={item.code} />
       {item.retry !== null && (
         <button
           type="button"

@@ -144,7 +144,7 @@ export function Composer(): JSX.Element {
           rows={1}
           value={text}
           maxLength={MAX_CHARACTERS}
-          placeholder={dropping ? t("composer.drop") : t("composer.placeholder", { name })}
+          placeholder={dropping ? t("composer.drop") : session.confName ? t("composer.placeholder", { name }) : t("composer.label")}
           aria-label={t("composer.label")}
           aria-describedby="composer-hint"
           enterkeyhint="send"

@@ -9,13 +9,22 @@ import { Icon } from "./icons";
 
 const SHOWN_FOR = 8000;
 
-/** Our own words for an error we know; else the server's, which are meant to be read. */
-export function errorText(t: Translate, text: string, code: string | null): string {
-  const known = `error.${code ?? ""}`;
-  const notice = `notice.${code ?? ""}`;
-  if (isKey(known)) return t(known);
-  if (isKey(notice)) return t(notice);
-  return text || t("error.title");
+/** Our own words for an error we know, with the server's below; else the server's alone: they are meant to be read. */
+export function ErrorWords({ text, code }: { text: string; code: string | null }): JSX.Element {
+  const { t } = useApp();
+  const own = ownWords(t, code);
+  if (own === null) return <p>{text || t("error.title")}</p>;
+  return (
+    <p>
+      {own}
+      {text && <small>{text}</small>}
+    </p>
+  );
+}
+
+function ownWords(t: Translate, code: string | null): string | null {
+  const known = [`error.${code}`, `notice.${code}`].find(isKey);
+  return known === undefined ? null : t(known);
 }
 
 export function Toasts(): JSX.Element {
@@ -49,7 +58,7 @@ function ToastCard({ toast }: { toast: Toast }): JSX.Element {
       onBlurCapture={() => setHeld(false)}
     >
       <Icon name={toast.kind === "error" ? "warning" : "check"} />
-      <p>{errorText(t, toast.text, toast.code)}</p>
+      <ErrorWords text={toast.text} code={toast.code} />
       <button type="button" class="button-icon" aria-label={t("toast.dismiss")} onClick={close}>
         <Icon name="close" size={16} />
       </button>

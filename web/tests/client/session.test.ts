@@ -274,6 +274,36 @@ describe("characters", () => {
   });
 });
 
+describe("a character that could not come", () => {
+  function fail(): void {
+    go({ type: "switch", file: "white.yaml" });
+    hear(white);
+    hear({ type: "config-switched", message: "" });
+    hear({ type: "history-list", histories: [] });
+    hear({ type: "new-history-created", history_uid: "w1" });
+    sent();
+    hear({ type: "error", message: "White could not be loaded.", code: "init-failed" });
+    hear(sakura);
+  }
+
+  it("leaves the earlier one in the conversation that was left", () => {
+    say("Hello");
+    hear(start);
+    hear(end);
+    fail();
+    expect(sent()).toEqual([{ type: "fetch-history-list" }, { type: "fetch-and-set-history", history_uid: "h1" }]);
+    hear({ type: "history-data", messages: [{ role: "human", timestamp: "", content: "Hello" }] });
+    expect(state).toMatchObject({ confName: "Sakura", history: "h1" });
+    expect(kinds()).toEqual(["human"]);
+    expect(canSend(state)).toBe(true);
+  });
+
+  it("leaves the earlier one in a new conversation if nothing had been said", () => {
+    fail();
+    expect(sent()).toEqual([{ type: "fetch-history-list" }, { type: "create-new-history" }]);
+  });
+});
+
 describe("conversations", () => {
   const entry = (uid: string) => ({ uid, latest_message: null, timestamp: null });
 
