@@ -115,7 +115,8 @@ def language_of(text: str) -> str:
     kana = sum("\u3041" <= letter <= "\u30ff" for letter in text)
     hangul = sum("\uac00" <= letter <= "\ud7a3" for letter in text)
     han = sum("\u4e00" <= letter <= "\u9fff" for letter in text)
-    if max(kana + han, hangul) * 8 < len(text):
+    latin = sum(letter.isascii() and letter.isalpha() for letter in text)
+    if max(kana + han, hangul) * 3 <= latin:  # one of theirs says as much as several of ours
         return "en"
     if hangul > kana + han:
         return "ko"

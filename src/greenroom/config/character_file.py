@@ -72,9 +72,9 @@ def build_character(
     _drop_unknown(layers, own, note)
     data["agent"] = _over(agent.model_dump(), data.get("agent"))
     data["voice"] = _over(voice.model_dump(), data.get("voice"))
-    if not str(data.get("conf_name") or "").strip():
-        data["conf_name"] = stem
-    data.setdefault("conf_uid", stem)
+    for name in _OWN_NAMES:
+        if data.get(name) in (None, ""):
+            data[name] = stem
 
     problems = _missing_variables(document, ignored, warnings)
     if base is not None:

@@ -92,10 +92,10 @@ class CharacterStore:
         self._looked_at = float("-inf")
         self._listing: dict[str, _Found] | None = None
         self._models_stamp: tuple[Path, Stamp] | None = None
-        self._documents: dict[Path, tuple[Stamp, Document | ConfigError]] = {}
+        self._documents: dict[Path, tuple[Stamp, Document | tuple[Problem, ...]]] = {}
         self._entries: tuple[CharacterEntry, ...] = ()
         self._characters: dict[str, Character] = {}
-        self._broken: dict[str, ConfigError] = {}
+        self._broken: dict[str, tuple[Problem, ...]] = {}  # not the errors: each would hold its frames
         self._odd: tuple[Problem, ...] = ()
         self._looks = 0
         self._reads = 0
@@ -124,7 +124,7 @@ class CharacterStore:
         if filename in self._characters:
             return self._characters[filename]
         if filename in self._broken:
-            raise self._broken[filename]
+            raise ConfigError(self._broken[filename])
         names = list(self._characters)
         near = did_you_mean(filename, names) or f"use one of {', '.join(names[:20])}"
         raise ConfigError(
@@ -151,7 +151,7 @@ class CharacterStore:
     def problems(self) -> tuple[Problem, ...]:
         """What keeps files from being characters."""
         self.refresh()
-        return tuple(problem for error in self._broken.values() for problem in error.problems)
+        return tuple(problem for broken in self._broken.values() for problem in broken)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -234,10 +234,10 @@ class CharacterStore:
             read = self._document(BASE_FILE, listing[BASE_FILE])
             base = read if isinstance(read, Document) else None
         characters: dict[str, Character] = {}
-        broken: dict[str, ConfigError] = {}
+        broken: dict[str, tuple[Problem, ...]] = {}
         for name, found in listing.items():
             document = self._document(name, found)
-            if isinstance(document, ConfigError):
+            if not isinstance(document, Document):
                 broken[name] = document
                 continue
             build = partial(build_character, document, agent=self._settings.agent, voice=self._settings.voice)
@@ -247,7 +247,7 @@ class CharacterStore:
                 else:
                     characters[name] = build(base=base, base_agent_only=found.shipped, models=models)
             except ConfigError as error:
-                broken[name] = error
+                broken[name] = error.problems
         kept = {found.path for found in listing.values()}
         self._documents = {path: read for path, read in self._documents.items() if path in kept}
         self._characters, self._broken, self._odd = characters, broken, tuple(odd)
@@ -256,16 +256,16 @@ class CharacterStore:
             for name, one in characters.items()
         )
 
-    def _document(self, name: str, found: _Found) -> Document | ConfigError:
+    def _document(self, name: str, found: _Found) -> Document | tuple[Problem, ...]:
         known = self._documents.get(found.path)
         if known is not None and known[0] == found.stamp:
             return known[1]
         self._reads += 1
-        read: Document | ConfigError
+        read: Document | tuple[Problem, ...]
         try:
             read = read_document(found.path, self._environ, name=name, max_bytes=MAX_FILE_BYTES)
         except ConfigError as error:
-            read = error
+            read = error.problems
         self._documents[found.path] = (found.stamp, read)
         return read
 
