@@ -6,7 +6,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
@@ -15,6 +15,8 @@ from greenroom.config.settings import Settings
 from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.files import AVATARS, BACKGROUNDS, CORS, Page, PictureFolder
 from greenroom.server.status import Status
+from greenroom.server.tools import SpeechTool
+from greenroom.sessions.services import Services
 
 PAGE = Path(__file__).parent / "page"
 NO_EARS = "This server has no speech recognition."
@@ -26,10 +28,12 @@ def backgrounds_of(settings: Settings) -> PictureFolder:
 
 
 def create_app(
-    settings: Settings, clients: ClientEndpoint, status: Status, backgrounds: PictureFolder
+    services: Services, clients: ClientEndpoint, status: Status, backgrounds: PictureFolder
 ) -> Starlette:
     """Build the application; reads the built page and the shipped pictures into memory."""
+    settings = services.settings
     paths = settings.paths
+    tool = SpeechTool(services)
     models = LiveModels(paths.live2d_models)
     page = Page(settings.server.page_dir or PAGE, seed=settings.server.page_dir is not None)
     get = ["GET"]
@@ -50,7 +54,8 @@ def create_app(
             methods=get,
         ),
         Route("/bg/{name:path}", backgrounds.__call__, methods=get),
-        Route("/cache/{name:path}", nothing_cached, methods=get),
+        WebSocketRoute("/tts-ws", tool.tts_ws),
+        Route("/cache/{name:path}", tool.cached, methods=get),
     ]
     if paths.live2d_models.is_dir():
         routes.append(Mount("/live2d-models", CorsFiles(directory=paths.live2d_models)))
@@ -105,7 +110,3 @@ async def no_speech_recognition(request: Request) -> Response:
 
 async def web_tool(request: Request) -> Response:
     return RedirectResponse("/web-tool/index.html", status_code=302, headers=CORS)
-
-
-async def nothing_cached(request: Request) -> Response:
-    return PlainTextResponse("There is no such file.", status_code=404, headers=CORS)

@@ -77,7 +77,7 @@ class Lifetime:
         self.metrics.watch(self.services.registry, self.root)
         self.status = Status(self.services, self.root, self.metrics)
         self.clients = ClientEndpoint(self.services)
-        self.app = create_app(settings, self.clients, self.status, backgrounds)
+        self.app = create_app(self.services, self.clients, self.status, backgrounds)
         await warm_up(self.services)
         log.info("agent chosen", agent=agent.kind, why=why)
         self.status.not_ready = f"loading the agent of {first.conf_name}"

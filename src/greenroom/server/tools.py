@@ -1,0 +1,82 @@
+"""The protocol's test tools (olv-protocol §15): `/tts-ws` speaks what one types, `/cache/*` serves the sound."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from greenroom.server.files import CORS
+from greenroom.sessions.services import Services
+from greenroom.voice import SpeechError
+
+MAX_SOUNDS = 32
+MAX_TEXT = 2000
+NO_VOICE = "This server has no voice: set voice.tts.engine, or a character that has one."
+
+
+class SpeechTool:
+    """Speaks with the first character's voice; keeps the last few sounds in memory, so nothing piles up."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sounds: OrderedDict[str, bytes] = OrderedDict()
+
+    async def tts_ws(self, socket: WebSocket) -> None:
+        await socket.accept()
+        try:
+            while True:
+                await self._answer(socket, await socket.receive_text())
+        except (WebSocketDisconnect, KeyError):
+            return
+
+    async def _answer(self, socket: WebSocket, frame: str) -> None:
+        text = _text_of(frame)
+        if isinstance(text, Exception):
+            await _send(socket, status="error", message=str(text))
+            return
+        engine = self._services.voices.get(self._services.default_character().voice)
+        if engine is None:
+            await _send(socket, status="error", message=NO_VOICE)
+            return
+        for sentence in re.findall(r"[^.]*\w[^.]*\.?", text):
+            try:
+                speech = await engine.synthesize(sentence.strip())
+            except SpeechError as error:
+                await _send(socket, status="error", message=f"{sentence.strip()[:40]!r}: {error}")
+                return
+            name = f"{uuid4().hex}.wav"
+            self._sounds[name] = speech.wav
+            while len(self._sounds) > MAX_SOUNDS:
+                self._sounds.popitem(last=False)
+            await _send(socket, status="partial", audioPath=f"cache/{name}", text=sentence.strip())
+        await _send(socket, status="complete")
+
+    async def cached(self, request: Request) -> Response:
+        sound = self._sounds.get(request.path_params["name"])
+        if sound is None:
+            return PlainTextResponse("There is no such file.", status_code=404, headers=CORS)
+        return Response(sound, media_type="audio/wav", headers=CORS)
+
+
+def _text_of(frame: str) -> str | ValueError:
+    try:
+        message = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return ValueError('this is no JSON; send {"text": "…"}')
+    text = message.get("text") if isinstance(message, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        return ValueError('text: is missing or empty; send {"text": "…"}')
+    if len(text) > MAX_TEXT:
+        return ValueError(f"text: {len(text)} characters are too many; send {MAX_TEXT} at most")
+    return text
+
+
+async def _send(socket: WebSocket, **message: Any) -> None:
+    await socket.send_text(msgspec.json.encode(message).decode())
