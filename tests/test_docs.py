@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 import yaml
 
+from greenroom.cli import app
 from greenroom.config.characters import CharacterStore
 from greenroom.config.settings import LimitSettings, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+COMMANDS: dict[str, Any] = getattr(typer.main.get_command(app), "commands", {})
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<(https?://[^>]+)>")
@@ -153,3 +158,17 @@ def test_the_settings_shown_are_accepted(path: Path, tmp_path: Path) -> None:
         load_settings(file, environ={})
         shown += 1
     assert shown == 2
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=short)
+def test_greenroom_commands_and_options_exist(path: Path) -> None:
+    """Every `greenroom` command in a document exists, and has the options that are written after it."""
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(r"(?:^|[`/\\])greenroom ([a-z]+)\b([^`\n]*)", text, re.MULTILINE)
+    found += [("serve", arguments) for arguments in re.findall(r'make serve ARGS="([^"]*)"', text)]
+    if path in (ENGLISH, CHINESE):
+        found += [("serve", option) for option in re.findall(r"`(--[^`]*)`", text)]
+        assert {"serve", "check"} <= {command for command, _ in found}
+    for command, arguments in found:
+        options = {name for parameter in COMMANDS[command].params for name in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", arguments)) <= options, f"greenroom {command} {arguments}"
