@@ -1,8 +1,7 @@
 """A model provider on loopback that fails as told: stalls, cuts, refuses, talks nonsense.
 
-It speaks just enough HTTP/1.1 for the chat API, over plain asyncio streams. Each request takes the next script
-of the list (the last one repeats); what came and how it ended is recorded. Usable by any test, also as a
-program of its own:
+It speaks just enough HTTP/1.1 for the chat API, over plain asyncio streams. Each request takes the next
+script of the list (the last one repeats); what came and how it ended is recorded. Usable by any test:
 
     async with FaultProvider(stall_first(), ok("Hello", " there.")) as provider:
         ... provider.base_url, provider.requests[0].aborted_at ...
@@ -115,6 +114,8 @@ class FaultProvider:
     def __init__(self, *scripts: Script, models: tuple[str, ...] | None = ("test-model",)) -> None:
         self.scripts = list(scripts) or [ok("Hello.")]
         self.models = models
+        self.port = 0
+        """Set when it begins to listen; stays known after its end."""
         self.requests: list[Seen] = []
         self.model_lists = 0
         self.connections = 0
@@ -126,16 +127,12 @@ class FaultProvider:
         self._handlers: set[asyncio.Task[Any]] = set()
 
     @property
-    def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
-
-    @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def __aenter__(self) -> FaultProvider:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from time import monotonic
 from typing import Any
 
 import pytest
 
+from greenroom.agents import openai_http
 from greenroom.agents.base import AgentError, ChatMessage, ChatRequest
 from greenroom.agents.openai_compatible import OpenAICompatibleEngine
 from greenroom.config.settings import OpenAISettings
@@ -30,6 +31,7 @@ from .fault_provider import (
     stall_first,
     status,
 )
+from .helpers import wait_until
 
 SECRET = "sk-very-secret-key"
 WORDS = "my private words"
@@ -54,7 +56,7 @@ class Naps:
 async def engine_for(
     provider: FaultProvider, naps: Naps | None = None, **settings: Any
 ) -> AsyncIterator[OpenAICompatibleEngine]:
-    values = {"base_url": provider.base_url, "model": "test-model"} | settings
+    values: dict[str, Any] = {"base_url": provider.base_url, "model": "test-model"} | settings
     engine = OpenAICompatibleEngine(
         OpenAISettings(**values),
         environ={"OPENAI_API_KEY": SECRET},
@@ -74,7 +76,7 @@ async def text_of(engine: OpenAICompatibleEngine, asked: ChatRequest | None = No
 
 async def fails(engine: OpenAICompatibleEngine, into: list[str] | None = None) -> AgentError:
     pieces = [] if into is None else into
-    with pytest.raises(AgentError) as caught:
+    with pytest.raises(AgentError) as caught:  # noqa: PT012
         async for piece in engine.stream(request()):
             pieces.append(piece)
     assert SECRET not in str(caught.value)
@@ -135,8 +137,9 @@ async def test_connection_is_kept() -> None:
         (Script(body=b'{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}'), "Hi"),
     ],
 )
-async def test_shapes_of_good_answers(script: Script, text: str) -> None:
+async def test_shapes_of_good_answers(script: Script, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers differ in how they stream and end; a complete text is a complete text."""
+    monkeypatch.setattr(openai_http, "GRACE", 0.02)
     async with FaultProvider(script) as provider, engine_for(provider) as engine:
         assert await text_of(engine) == text
 
@@ -156,23 +159,27 @@ async def test_stall_before_first_token(head: bool) -> None:
 
 async def test_stall_in_the_middle() -> None:
     """Silence inside a reply ends it with an error, after the text so far."""
-    async with FaultProvider(stall_after("One,", " two")) as provider:
-        async with engine_for(provider, silence_seconds=0.05) as engine:
-            pieces: list[str] = []
-            error = await fails(engine, pieces)
-            assert "".join(pieces) == "One, two"
-            assert "fell silent" in error.message
-            assert engine.statistics().failed == 1
-            assert engine.statistics().generating == 0
+    async with (
+        FaultProvider(stall_after("One,", " two")) as provider,
+        engine_for(provider, silence_seconds=0.05) as engine,
+    ):
+        pieces: list[str] = []
+        error = await fails(engine, pieces)
+        assert "".join(pieces) == "One, two"
+        assert "fell silent" in error.message
+        assert engine.statistics().failed == 1
+        assert engine.statistics().generating == 0
 
 
 async def test_thinking_is_not_a_stall() -> None:
     """A model that thinks aloud for longer than `first_token_seconds` is alive, and none of it is said."""
     thought = {"choices": [{"delta": {"reasoning_content": "hm"}}]}
     script = Script(events=(*[thought] * 8, "Yes."), gap=0.02)
-    async with FaultProvider(script) as provider:
-        async with engine_for(provider, first_token_seconds=0.1, silence_seconds=1) as engine:
-            assert await text_of(engine) == "Yes."
+    async with (
+        FaultProvider(script) as provider,
+        engine_for(provider, first_token_seconds=0.1, silence_seconds=1) as engine,
+    ):
+        assert await text_of(engine) == "Yes."
 
 
 async def test_cut_in_the_middle() -> None:
@@ -290,12 +297,14 @@ async def test_garbage(script: Script) -> None:
 
 async def test_error_object_in_stream() -> None:
     """An error object inside the stream raises with its words, after the text so far."""
-    async with FaultProvider(error_object("One", message="out of memory")) as provider:
-        async with engine_for(provider) as engine:
-            pieces: list[str] = []
-            error = await fails(engine, pieces)
-            assert "out of memory" in error.message
-            assert pieces in (["One"], [])
+    async with (
+        FaultProvider(error_object("One", message="out of memory")) as provider,
+        engine_for(provider) as engine,
+    ):
+        pieces: list[str] = []
+        error = await fails(engine, pieces)
+        assert "out of memory" in error.message
+        assert pieces in (["One"], [])
 
 
 async def test_empty_reply() -> None:
@@ -324,12 +333,6 @@ async def test_nobody_listens() -> None:
     assert error.retryable
     assert len(naps.seconds) == 2
     await engine.aclose()
-
-
-async def wait_until(condition: Callable[[], bool], seconds: float = 2) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("script", [stall_first(head=True), stall_first(), stall_after("One,")])
@@ -490,9 +493,11 @@ async def test_closed_and_unstarted() -> None:
 async def test_nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Neither the key nor anybody's words get into the log, retries and failures included."""
     caplog.set_level(logging.DEBUG, logger="greenroom")
-    async with FaultProvider(status(500, f"cannot do {WORDS}"), ok("Fine.")) as provider:
-        async with engine_for(provider) as engine:
-            assert await text_of(engine) == "Fine."
+    async with (
+        FaultProvider(status(500, f"cannot do {WORDS}"), ok("Fine.")) as provider,
+        engine_for(provider) as engine,
+    ):
+        assert await text_of(engine) == "Fine."
     logged = " ".join(record.getMessage() for record in caplog.records if record.name.startswith("greenroom"))
     assert "HTTP 500" in logged
     assert SECRET not in logged

@@ -42,7 +42,10 @@ def stretch(text: str, words: int) -> str:
     gap = " " if parts[0].isascii() else ""
     long = list(islice(cycle([gap + parts[0].lstrip(), *parts[1:]]), words))
     joined = "".join(long).lstrip()
-    return joined if _ENDS.search(joined[-1]) else joined.rstrip(",;:，、：；") + ("." if gap else "。")
+    if _ENDS.search(joined[-1]):
+        return joined
+    joined = joined.rstrip(",;:，、：；")
+    return joined + ("." if joined[-1:].isascii() else "。")
 
 
 def compose(request: ChatRequest, now: Callable[[], datetime] = datetime.now) -> str:
