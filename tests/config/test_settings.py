@@ -222,6 +222,12 @@ def test_secrets_do_not_show_up_in_errors(home: Path):
     )
 
 
+def test_password_in_an_address(home: Path):
+    """An address with a password in it is not repeated."""
+    (found,) = errors(None, {}, agent__openai__base_url="ftp://me:secret@host")
+    assert found.startswith("command line: agent.openai.base_url: the value is not a base URL")
+
+
 def test_paths_start_at_the_file(home: Path):
     """Relative paths in the file are relative to the file; those of a flag to the working folder."""
     folder = home / "etc"

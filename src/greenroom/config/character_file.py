@@ -76,7 +76,7 @@ def build_character(
         if data.get(name) in (None, ""):
             data[name] = stem
 
-    problems = _missing_variables(document, ignored, warnings)
+    problems = _missing_variables(document, ignored)
     if base is not None:
         problems += _inherited_variables(base, layers)
     try:
@@ -90,7 +90,7 @@ def build_character(
                 problems.append(replace(problem, field=field))
     else:
         if not problems:
-            return _character(document, fields, models, warnings)
+            return _character(document, fields, models, warnings, layers)
     raise ConfigError(problems)
 
 
@@ -164,14 +164,15 @@ def _drop_unknown(layers: Layers, own: dict[str, Any], note: Any) -> None:
                 note(("tts_preprocessor_config", name), NOT_HERE, NOT_HERE_FIX)
 
 
-def _missing_variables(document: Document, ignored: list[KeyPath], warnings: list[Problem]) -> list[Problem]:
-    """A variable that is not set is an error only where its value is used; elsewhere it is a warning."""
+def _missing_variables(document: Document, ignored: list[KeyPath]) -> list[Problem]:
+    """Return the variables that are not set and whose values are used."""
     problems: list[Problem] = []
     for path, problem in document.missing:
         unused = any(path[: len(prefix)] == prefix for prefix in ignored)
         if "llm_configs" in path and not _chosen(document, path):
             unused = True
-        (warnings if unused else problems).append(_relative(problem))
+        if not unused:
+            problems.append(_relative(problem))
     return problems
 
 
@@ -208,16 +209,18 @@ def _character(
     fields: CharacterFields,
     models: Mapping[str, dict[str, Any]] | None,
     warnings: list[Problem],
+    layers: Layers,
 ) -> Character:
     info = fields.model_info
     name = fields.live2d_model_name or None
     if info is None and name is not None:
         info = (models or {}).get(name)
-        if info is None:
+        origin = layers.origin(("live2d_model_name",))
+        if info is None and origin is not None and origin.file == document.file:
             where = "is not in model_dict.json" if models is not None else "needs a model_dict.json"
-            line = document.line(("live2d_model_name",)) or document.line((_WRAPPER, "live2d_model_name"))
             fix = "put the model into model_dict.json in the data folder; until then none is shown"
-            warnings.append(Problem(document.file, line, "live2d_model_name", f"{shown(name)} {where}", fix))
+            message = f"{shown(name)} {where}"
+            warnings.append(Problem(document.file, origin.line, "live2d_model_name", message, fix))
     emotions: dict[str, int | str] = dict(fields.emotion_map)
     if not emotions and info is not None and isinstance(info.get("emotionMap"), dict):
         for emotion, value in info["emotionMap"].items():

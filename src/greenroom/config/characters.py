@@ -125,7 +125,7 @@ class CharacterStore:
             return self._characters[filename]
         if filename in self._broken:
             raise ConfigError(self._broken[filename])
-        names = list(self._characters)
+        names = list(self._characters)[:50]  # the name comes from a client: comparing costs time
         near = did_you_mean(filename, names) or f"use one of {', '.join(names[:20])}"
         raise ConfigError(
             [Problem("characters", None, "", f"{shown(filename)} is not a character here", near)]

@@ -89,7 +89,7 @@ def check(
     _check_together(characters, problems, warnings)
     for character in characters:
         _check_avatar(character, settings, warnings)
-    _check_agents(characters, environ, problems, warnings)
+    _check_keys(characters, environ, problems, warnings)
     return Report(tuple(problems), tuple(warnings), gathered.file, tuple(one.filename for one in characters))
 
 
@@ -129,22 +129,23 @@ def _check_avatar(character: Character, settings: Settings, warnings: list[Probl
         warnings.append(Problem(character.filename, None, "avatar", message, fix))
 
 
-def _check_agents(
+def _check_keys(
     characters: list[Character], environ: Mapping[str, str], problems: list[Problem], warnings: list[Problem]
 ) -> None:
+    """Tell of variables that should hold a key and do not, once for each place the key is for."""
+    told: set[tuple[str | None, str]] = set()
     for character in characters:
-        agent = character.agent
-        if agent.kind == "builtin" or (agent.kind == "auto" and agent.openai.base_url is None):
+        agent, api = character.agent, character.agent.openai
+        if agent.kind == "builtin" or (agent.kind == "auto" and api.base_url is None):
             continue
-        api = agent.openai
-        if api.model is None:
-            message, fix = "is missing", "name the model to talk to"
-            problems.append(Problem(character.filename, None, "agent.openai.model", message, fix))
-        if api.key(environ) is None and api.api_key_env and not _is_local(api):
-            message = f"the environment variable {api.api_key_env} is not set, so no key is sent"
-            fix = "set it, or empty api_key_env if none is needed"
-            found = Problem(character.filename, None, "agent.openai.api_key_env", message, fix)
-            (problems if api.base_url is None else warnings).append(found)
+        place = (api.base_url, api.api_key_env)
+        if api.key(environ) is not None or not api.api_key_env or _is_local(api) or place in told:
+            continue
+        told.add(place)
+        message = f"the environment variable {api.api_key_env} is not set, so no key is sent"
+        fix = "set it, or empty api_key_env if none is needed"
+        found = Problem(character.filename, None, "agent.openai.api_key_env", message, fix)
+        (problems if api.base_url is None else warnings).append(found)
 
 
 def _is_local(api: OpenAISettings) -> bool:

@@ -134,7 +134,7 @@ class _Builder:
         self._environ = environ
         self._values = 0
         self._anchors: dict[str, tuple[Any, int, bool]] = {}
-        self._scalars = yaml.SafeLoader("")  # for its rules of what a plain word means; it reads nothing
+        self._scalars: Any = yaml.SafeLoader("")  # for its rules of what a plain word means; it reads nothing
         self._events: Iterator[Any] = iter(())
 
     def document(self, events: Iterator[Any]) -> Any:
@@ -189,7 +189,7 @@ class _Builder:
             if not isinstance(key, yaml.ScalarEvent):
                 raise self._refusal(key, path, "a field's name is not plain text", "use a word as the name")
             name: str = key.value
-            line = key.start_mark.line + 1
+            line = _line(key)
             here = (*path, name)
             if name == "<<" and key.implicit[0]:
                 inherited.append((line, self._value(next(self._events), here)))
@@ -220,7 +220,7 @@ class _Builder:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
             here = (*path, len(values))
-            self.lines[here] = event.start_mark.line + 1
+            self.lines[here] = _line(event)
             values.append(self._value(event, here))
         return values
 
@@ -263,7 +263,7 @@ class _Builder:
                 return value
             if default is not None:
                 return default
-            line = event.start_mark.line + 1
+            line = _line(event)
             message = f"the environment variable {variable} is not set"
             fix = f"set it, or write ${{{variable}:-default}}"
             self.missing.append((path, Problem(self._name, line, dotted(path), message, fix)))
@@ -278,4 +278,9 @@ class _Builder:
             raise self._refusal(event, path[:3], message, "write it without aliases, or split it")
 
     def _refusal(self, event: Any, path: KeyPath, message: str, fix: str) -> ConfigError:
-        return ConfigError([Problem(self._name, event.start_mark.line + 1, dotted(path), message, fix)])
+        return ConfigError([Problem(self._name, _line(event), dotted(path), message, fix)])
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line
+    return line + 1

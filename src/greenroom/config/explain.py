@@ -105,7 +105,10 @@ def _sentence(
 ) -> tuple[str, str]:
     kind: str = found["type"]
     name = str(path[-1]) if path else ""
-    value = "the value" if hidden else shown(found.get("input"))
+    given = found.get("input")
+    if isinstance(given, str) and "://" in given and "@" in given:
+        hidden = True  # an address with a password in it
+    value = "the value" if hidden else shown(given)
     context = found.get("ctx", {})
     noun = next((item for item in info.metadata if isinstance(item, Noun)), None) if info else None
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -115,7 +118,7 @@ def _sentence(
         return "is missing", "write it"
     if kind == "literal_error":
         choices = _CHOICE.findall(str(context.get("expected", "")))
-        near = "" if hidden else did_you_mean(str(found.get("input")), choices)
+        near = "" if hidden else did_you_mean(str(given), choices)
         return f"{value} is not a choice", " ".join(filter(None, [near, f"use {_either(choices)}"]))
     if kind == "value_error":
         message, _, fix = str(context.get("error", "is wrong")).partition("; ")
