@@ -29,12 +29,17 @@ _END = _CLOSE | frozenset((
 _START = frozenset((
     "init", "start", "connect", "open", "run", "setup", "main", "aenter", "enter", "startup", "launch",
     "serve", "initialize", "begin", "prepare", "install", "load", "boot", "post", "attach", "listen",
-    "subscribe", "made", "on_ready", "added", "spawn", "resume",
+    "subscribe", "made", "running", "added", "spawn", "resume",
 ))  # fmt: skip
 
 
+# Words that may stand before the verb: `on_close`, `async_stop`, `_handle_disconnect`, `session_close`.
+_FILLERS = frozenset((
+    "on", "async", "handle", "do", "perform", "force", "graceful", "gracefully", "safe", "safely", "try", "a",
+    "connection", "session", "client", "server", "will", "at", "sync", "http", "ws", "internal", "begin",
+))  # fmt: skip
 _STARTING_WORDS = frozenset({"task", "spawn", "future", "background"})
-_RUNNING = frozenset({"run", "run_until_complete", "start_soon"})
+_RUNNING = frozenset({"run", "run_until_complete", "start_soon", "gather", "wait_for_all"})
 
 
 def words(name: str) -> set[str]:
@@ -43,9 +48,11 @@ def words(name: str) -> set[str]:
 
 
 def is_close_like(name: str) -> bool:
-    """True for close, stop, aclose, __aexit__, connection_lost, ..."""
-    found = words(name)
-    return bool(found & _CLOSE) or {"tear", "down"} <= found or {"shut", "down"} <= found
+    """True for close, stop, aclose, __aexit__, on_disconnect; not for wait_closed or monitor_disconnect."""
+    found = [word.lower() for word in _WORDS.findall(name)]
+    while len(found) > 1 and found[0] in _FILLERS:
+        del found[0]
+    return bool(found) and (found[0] in _CLOSE or found[:2] in (["tear", "down"], ["shut", "down"]))
 
 
 def is_end_like(name: str) -> bool:
@@ -92,7 +99,9 @@ class Context:
         found: set[str] = set()
         for call in self.module.calls:
             if words(called_name(call)) & _STARTING_WORDS or called_name(call) in _RUNNING:
-                found.update(called_name(arg) for arg in call.args if isinstance(arg, ast.Call))
+                for arg in call.args:
+                    func = arg.func if isinstance(arg, ast.Call) else arg
+                    found.add((dotted(func) or "").rsplit(".", 1)[-1])
             for keyword in call.keywords:
                 if keyword.arg in {"target", "coro"} and isinstance(keyword.value, ast.Call):
                     found.add(called_name(keyword.value))

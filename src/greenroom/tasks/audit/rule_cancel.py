@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from greenroom.tasks.audit.context import Context, called_name, is_end_like, words
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import Function, Module, blocks
+from greenroom.tasks.audit.module import Function, Module, blocks, self_attr
 
 _CANCELLED = {
     "asyncio.CancelledError",
@@ -42,6 +42,8 @@ def _judge_try(context: Context, function: Function, node: ast.Try | ast.TryStar
             continue
         if not _awaits(node.body) or _passes_on(handler) or _waits_for_cancelled(function, node.body):
             return
+        if _nothing_lost(context.module, node):
+            return
         severity = _severity(context, function, node, handler, caught)
         what = {"bare": "a bare except", "base": "except BaseException"}.get(caught, "except CancelledError")
         loop = severity is not Severity.INFO and _goes_on_looping(context.module, node, handler)
@@ -55,6 +57,16 @@ def _judge_try(context: Context, function: Function, node: ast.Try | ast.TryStar
             "this do not fire",
         )
         return
+
+
+def _nothing_lost(module: Module, node: ast.AST) -> bool:
+    """True for clean-up inside an `except` part that raises afterwards, and inside a cancel shield."""
+    for parent in (node, *module.ancestors(node)):
+        if isinstance(parent, ast.ExceptHandler) and any(isinstance(one, ast.Raise) for one in parent.body):
+            return True
+        if isinstance(parent, ast.With) and any("shield=True" in ast.unparse(item) for item in parent.items):
+            return True
+    return False
 
 
 def _catches(module: Module, node: ast.expr | None) -> str | None:
@@ -160,15 +172,25 @@ def _is_task_wait(node: ast.expr) -> bool:
 
 def _goes_on_looping(module: Module, node: ast.AST, handler: ast.ExceptHandler) -> bool:
     """True when the try stands in an endless loop and the handler does not leave it."""
+    told: set[str] = set()
     for inner in _walk(handler.body):
         if isinstance(inner, ast.Return | ast.Break | ast.Raise):
             return False
+        if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store):
+            told.add(ast.unparse(inner))
     for parent in module.ancestors(node):
-        if isinstance(parent, ast.While):
-            return True
-        if isinstance(parent, ast.For | ast.AsyncFor):
-            return True
+        if isinstance(parent, ast.While | ast.For | ast.AsyncFor):
+            return not _leaves_on(parent, told)
     return False
+
+
+def _leaves_on(loop: ast.While | ast.For | ast.AsyncFor, told: set[str]) -> bool:
+    """True when the loop ends on a variable that the handler sets (`aborted = True`)."""
+    tests: list[ast.expr] = [loop.test] if isinstance(loop, ast.While) else []
+    for node in _walk(loop.body):
+        if isinstance(node, ast.If) and any(isinstance(last, ast.Break | ast.Return) for last in node.body):
+            tests.append(node.test)
+    return any(ast.unparse(node) in told for test in tests for node in ast.walk(test))
 
 
 def _ends_function(module: Module, node: ast.AST) -> bool:
@@ -188,13 +210,11 @@ def _severity(
     module = context.module
     if _goes_on_looping(module, node, handler):
         return Severity.WARNING
-    if is_end_like(function.top().name) or _only_waits_for_tasks(node.body):
+    if is_end_like(function.top().name) or is_end_like(function.name) or _only_waits_for_tasks(node.body):
         return Severity.INFO
     leaves = any(isinstance(inner, ast.Return | ast.Break) for inner in _walk(handler.body))
     ends = leaves or _ends_function(module, node)
-    if ends and (_is_task_main(context, function) or _nobody_calls(context, function)):
-        return Severity.INFO
-    if function.name == "main" or (function.name in context.started_names and function.cls is None):
+    if _is_task_main(context, function) or (ends and _nobody_calls(context, function)):
         return Severity.INFO
     return Severity.WARNING
 
@@ -207,9 +227,11 @@ def _is_task_main(context: Context, function: Function) -> bool:
 
 def _nobody_calls(context: Context, function: Function) -> bool:
     """True for a top-level handler that the file itself never awaits and that takes no coroutine to run."""
-    if function.parent is not None or function.name.startswith("_"):
+    if function.parent is not None or function.name.startswith("_") or context.call_counts[function]:
         return False
-    return function.name not in context.module.attributes and context.call_counts[function] == 0
+    if function.cls is None:
+        return True
+    return not any(self_attr(node) for node in context.module.attributes.get(function.name, ()))
 
 
 def _looks_like_task_main(function: Function) -> bool:
@@ -239,9 +261,11 @@ def _judge_suppress(context: Context, function: Function, node: ast.With) -> Ite
         kinds = {_catches(module, arg) for arg in call.args} - {None}
         if not kinds or not _awaits(node.body) or _waits_for_cancelled(function, node.body):
             continue
+        if _nothing_lost(module, node):
+            continue
         main = _is_task_main(context, function) and not _in_while(module, node)
         quiet = main and _ends_function(module, node)
-        if is_end_like(function.top().name) or _only_waits_for_tasks(node.body):
+        if is_end_like(function.top().name) or is_end_like(function.name) or _only_waits_for_tasks(node.body):
             quiet = True
         yield context.finding(
             "GA008",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from greenroom.tasks.audit.context import Context, is_close_like, is_end_like, is_start_like
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import ClassInfo, Function, Module, position, self_attr
+from greenroom.tasks.audit.module import ClassInfo, Function, Module, dotted, position, self_attr
 from greenroom.tasks.audit.spawns import Kind, Spawn
 
 _PRUNE = {
@@ -193,6 +193,8 @@ def not_cancelled(context: Context) -> Iterator[Finding]:
             continue
         for fate in spawn.fates:
             name = self_attr(fate.holder)
+            if dotted(fate.holder) == f"cls.{name}":
+                continue  # shared by all objects: no single one's close() may end it
             if name is not None and fate.kind in (Kind.ATTRIBUTE, Kind.CONTAINER):
                 entry = kept.setdefault((spawn.function.cls, name), [])
                 if spawn not in entry:
@@ -218,6 +220,10 @@ def _judge_attribute(context: Context, cls: ClassInfo, name: str, spawns: list[S
     if all(_is_signalled(module, spawn, signs) for spawn in spawns):
         return
     first = spawns[0]
+    if isinstance(first.coro, ast.Call):
+        job = module.target(first.coro.func, first.function)
+        own = module.reachable([job]) if job is not None else []
+        closers = [method for method in closers if method not in own]  # `_handle_disconnect` run by the task
     if closers:
         where = min(closers, key=lambda method: position(method.node))
         yield context.finding(
@@ -298,10 +304,11 @@ def _is_signalled(module: Module, spawn: Spawn, signs: set[str]) -> bool:
     job = module.target(spawn.coro.func, spawn.function)
     if job is None:
         return False
-    for node in _watching(job):
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Attribute) and inner.attr in signs:
-                return True
+    for function in module.reachable([job]):
+        for node in _watching(function):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Attribute) and inner.attr in signs:
+                    return True
     return False
 
 

@@ -31,6 +31,8 @@ def lookup_after_pop(context: Context) -> Iterator[Finding]:
                     seen.add(lookup)
                     if awaited and not _closes(module, lookup):
                         continue
+                    if isinstance(lookup, ast.Subscript) and not _is_map(function, removed[0]):
+                        continue
                     holder = ast.unparse(removed[0])
                     yield context.finding(
                         "GA009",
@@ -194,6 +196,20 @@ def _helper_lookup(
                 if _is_lookup(node, ast.unparse(holder), wanted) and is_end_like(helper.name):
                     return call
     return None
+
+
+def _is_map(function: Function, holder: ast.expr) -> bool:
+    """True when the function treats the holder as a map: `in`, .get, .items, or pop with a default."""
+    text = ast.unparse(holder)
+    for node in function.own:
+        if isinstance(node, ast.Compare) and any(ast.unparse(other) == text for other in node.comparators):
+            return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            map_like = node.func.attr in {"get", "items", "values", "keys", "setdefault"}
+            map_like = map_like or (node.func.attr == "pop" and len(node.args) == 2)
+            if map_like and ast.unparse(node.func.value) == text:
+                return True
+    return False
 
 
 def _closes(module: Module, lookup: ast.AST) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from greenroom.tasks.audit.context import Context, is_start_like, words
+from greenroom.tasks.audit.context import Context, called_name, is_start_like, words
 from greenroom.tasks.audit.findings import Finding, Severity
 from greenroom.tasks.audit.module import Function, Module, dotted, position, self_attr
 from greenroom.tasks.audit.spawns import Fate, Kind, Spawn
 
 _UNIQUE = {"uuid", "token", "id", "ids", "nonce", "counter", "count", "seq", "sequence", "number", "next"}
 _UNIQUE_OWNERS = {"request", "req", "message", "msg", "call", "job", "task", "stream", "run", "query"}
+_MAKING = {"new", "generate", "create", "make", "random", "start", "open", "spawn", "register", "allocate"}
 _ONCE = {"__init__", "__post_init__", "__aenter__", "__enter__", "__attrs_post_init__", "setUp", "asyncSetUp"}
 
 
@@ -66,7 +67,7 @@ def _in_loop(module: Module, node: ast.AST) -> bool:
 
 def _guarded(context: Context, function: Function, name: str, spawn: Spawn) -> bool:
     module = context.module
-    if _looks_at(module, function, name):
+    if Kind.AWAITED in spawn.kinds() or _looks_at(module, function, name):
         return True
     if isinstance(spawn.coro, ast.Call):
         job = module.target(spawn.coro.func, function)
@@ -77,7 +78,8 @@ def _guarded(context: Context, function: Function, name: str, spawn: Spawn) -> b
     if _tests_own_state(module, function, spawn):
         return True
     for node in function.own:
-        if isinstance(node, ast.Call) and position(node) < position(spawn.node):
+        earlier = position(node) < position(spawn.node) or _in_loop(module, spawn.node)
+        if isinstance(node, ast.Call) and earlier:
             helper = module.target(node.func, function)
             if helper is not None and any(
                 _looks_at(module, found, name) for found in module.reachable([helper])
@@ -178,9 +180,7 @@ def _key_may_repeat(context: Context, function: Function, fate: Fate) -> bool:
         return False
     if parts == {"id"} or (parts & {"id", "key"} and (parts | owner) & _UNIQUE_OWNERS):
         return False
-    if isinstance(key, ast.Name) and last not in function.params:
-        return not _made_fresh(function, last)
-    return True
+    return not (isinstance(key, ast.Name) and _made_fresh(function, last))
 
 
 def _is_shared(module: Module, function: Function, name: str) -> bool:
@@ -211,9 +211,15 @@ def _made_fresh(function: Function, name: str) -> bool:
         if isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Name) and target.id == name for target in node.targets
         ):
+            if (
+                isinstance(node.value, ast.Call)
+                and (made := called_name(node.value))
+                and (made[0].isupper() or "factory" in words(made))
+            ):
+                return True  # an object just made is a new key
             for inner in ast.walk(node.value):
                 text = getattr(inner, "attr", getattr(inner, "id", ""))
-                if words(str(text)) & (_UNIQUE | {"new", "generate", "create", "make", "random"}):
+                if words(str(text)) & (_UNIQUE | _MAKING):
                     return True
     return False
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from greenroom.tasks.audit.context import Context, called_name, in_handler, words
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import Module
+from greenroom.tasks.audit.module import Module, self_attr
 
 _SHORT = 1.0
 _SLEEPS = {"asyncio.sleep", "anyio.sleep", "trio.sleep"}
@@ -104,7 +104,12 @@ def _looking_loop(
     if not conditions:
         return None
     first = conditions[0]
-    if not all(_is_own_state(stmt.test) for stmt in conditions[:1]):
+    branches = [first.body, first.orelse]
+    if not any(
+        sleep in ast.walk(stmt) for stmt in _flatten(loop.body) if not isinstance(stmt, ast.If)
+    ) and not any(_is_idle_sleep(sleep, branch) for branch in branches):
+        return None  # asleep only on some inner branch: a retry
+    if not _is_own_state(first.test) or _names(first.test) & _fresh_locals(loop):
         return None
     for stmt in rest[: rest.index(first)]:
         if any(isinstance(node, ast.Await) for node in _walk_own([stmt])):
@@ -117,6 +122,31 @@ def _looking_loop(
         message=f"the loop wakes up every {constant:g} s to look at a condition: it burns CPU idle and "
         "answers up to that much too late",
     )
+
+
+def _is_idle_sleep(sleep: ast.Await, branch: list[ast.stmt]) -> bool:
+    return any(isinstance(stmt, ast.Expr) and stmt.value is sleep for stmt in branch)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+
+
+def _fresh_locals(loop: ast.While) -> set[str]:
+    """Locals that the loop's body takes from a call each time: a look at the outside, not at a variable."""
+    found: set[str] = set()
+    for node in _walk_own(loop.body):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+            outside = any(isinstance(inner, ast.Await) for inner in ast.walk(node.value))
+            outside = outside or any(
+                isinstance(inner, ast.Call) and called_name(inner) not in _STATE_METHODS | _STATE_CALLS
+                for inner in ast.walk(node.value)
+            )
+            if outside:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    found |= _names(target)
+    return found
 
 
 def _works(stmt: ast.stmt) -> bool:
@@ -188,7 +218,7 @@ def _is_own_state(test: ast.expr) -> bool:
             return False
         if isinstance(node, ast.Call):
             name = called_name(node)
-            own = isinstance(node.func, ast.Attribute) and _is_self_chain(node.func) and not node.args
+            own = _is_own_question(node)
             if name in _CLOCK or not (name in _STATE_METHODS or name in _STATE_CALLS or own):
                 return False
         if isinstance(node, ast.Name | ast.Attribute):
@@ -199,10 +229,9 @@ def _is_own_state(test: ast.expr) -> bool:
     return looks
 
 
-def _is_self_chain(node: ast.AST) -> bool:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name) and node.id == "self"
+def _is_own_question(call: ast.Call) -> bool:
+    """`self.has_pending()`: a method of the object itself; `self.driver.poll()` may ask the outside."""
+    return self_attr(call.func) is not None and not call.args
 
 
 def _is_keep_alive(test: ast.expr) -> bool:

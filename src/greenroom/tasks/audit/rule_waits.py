@@ -63,7 +63,8 @@ def _waits_for_closing(context: Context, wait: ast.Call, function: Function) -> 
     started = [spawn for spawn in context.spawns.of_function(function) if spawn.coro is not None]
     if not started or not wait.args or not isinstance(wait.args[0], ast.Name | ast.ListComp | ast.List):
         return False
-    return all(is_close_like(called_name(spawn.coro)) for spawn in started if spawn.coro is not None)
+    names = [called_name(spawn.coro) for spawn in started if spawn.coro is not None]
+    return all(is_end_like(name) or name == "wait_closed" for name in names)
 
 
 def errors_ignored(context: Context) -> Iterator[Finding]:
@@ -109,10 +110,28 @@ def _is_ignored(statement: ast.AST | None, function: Function | None) -> bool:
 def _is_clean_up(context: Context, call: ast.Call, function: Function) -> bool:
     """Waiting for tasks just cancelled, or for many close() calls: their errors are rarely of use."""
     module = context.module
-    if is_end_like(function.top().name) or in_finally(module, call):
+    name = function.top().name
+    if is_end_like(name) or "closed" in words(name) or in_finally(module, call):
         return True
     for node in function.everything():
         if "cancel" in words(called_name(node)) and position(node) < position(call):
             return True
-    names = {called_name(node) for arg in call.args for node in ast.walk(arg)}
-    return any(is_end_like(name) for name in names if name)
+    jobs = [node for arg in call.args for node in ast.walk(arg) if isinstance(node, ast.Call)]
+    if any(is_end_like(called_name(job)) for job in jobs):
+        return True
+    return any(_reports_itself(module.target(job.func, function)) for job in jobs)
+
+
+def _reports_itself(job: Function | None) -> bool:
+    """True when the gathered function handles its own errors: by a decorator, or one try around it all."""
+    if job is None or isinstance(job.node, ast.Lambda):
+        return False
+    for decorator in job.node.decorator_list:
+        if words(ast.unparse(decorator)) & {"log", "logged", "exceptions", "exception", "errors", "catch"}:
+            return True
+    for statement in job.body:
+        if isinstance(statement, ast.Try):
+            kinds = {dotted(handler.type) for handler in statement.handlers}
+            if kinds & {None, "Exception", "BaseException"}:
+                return True
+    return False

@@ -91,7 +91,8 @@ class Spawns:
         self.all: list[Spawn] = []
         for call in module.calls:
             if self.is_start(call.func):
-                self._add(call, call.args[0] if call.args else None)
+                if not self._is_known_future(call):
+                    self._add(call, call.args[0] if call.args else None)
             elif _callback_api(call):
                 self._callback_starters(call)
         self._returning = self._returning_functions()
@@ -165,12 +166,27 @@ class Spawns:
             if function is None or function.name == "<lambda>":
                 continue
             kinds = spawn.kinds() - {Kind.CALLBACK}
-            returned = all(
-                isinstance(fate.node, ast.Return) for fate in spawn.fates if fate.kind is Kind.HANDED
-            )
-            if kinds == {Kind.HANDED} and returned:
+            returned = {fate.node for fate in spawn.fates if fate.kind is Kind.HANDED}
+            if kinds != {Kind.HANDED} or not all(isinstance(node, ast.Return) for node in returned):
+                continue
+            # An async helper that only sometimes returns a task is awaited for its other results.
+            others = {
+                node for node in function.own if isinstance(node, ast.Return) and node.value is not None
+            }
+            if not function.is_async or others <= returned:
                 found[function] = spawn
         return found
+
+    def _is_known_future(self, call: ast.Call) -> bool:
+        """`ensure_future(task)` for a local that is used elsewhere too: it starts nothing new."""
+        name = call.args[0] if call.args else None
+        function = self.module.owner.get(call)
+        if not isinstance(name, ast.Name) or function is None or not self._is_plain_local(name.id, function):
+            return False
+        if not (self.module.resolve(call.func) or "").endswith("ensure_future"):
+            return False
+        uses = [node for node in function.everything() if isinstance(node, ast.Name) and node.id == name.id]
+        return sum(isinstance(node.ctx, ast.Load) for node in uses) > 1
 
     def _through_helper(self, call: ast.Call) -> None:
         function = self.module.owner.get(call)
