@@ -3,7 +3,7 @@
 export const en = {
   "app.skip": "Skip to the message box",
   "app.menu": "Characters and conversations",
-  "app.elsewhere": "Connected to {host}",
+  "app.elsewhere": "Talking to the server {host}",
   "app.back-home": "Use this page's own server",
   "app.close": "Close",
   "status.connecting": "Connecting…",

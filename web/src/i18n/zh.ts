@@ -5,7 +5,7 @@ import type { Words } from "./en";
 export const zh: Words = {
   "app.skip": "跳到消息输入框",
   "app.menu": "角色与对话",
-  "app.elsewhere": "已连接到 {host}",
+  "app.elsewhere": "当前使用的服务器：{host}",
   "app.back-home": "改用本页面所在的服务器",
   "app.close": "关闭",
   "status.connecting": "正在连接…",

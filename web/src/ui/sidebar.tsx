@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ConfigFile, HistoryEntry } from "../protocol.generated";
 import { textParts, withoutMoods } from "../client/text";
-import { languageTag, relativeTime } from "../i18n";
+import { languageTag, relativeTime, type Translate } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp } from "./context";
 import { Dialog } from "./dialog";
@@ -82,7 +82,9 @@ function CharacterCard({ character, onChosen }: { character: ConfigFile; onChose
             </span>
           )}
         </span>
-        <span class="card-line">{line}</span>
+        <span class="card-line" lang={line === character.description ? character.language : undefined}>
+          {line}
+        </span>
       </span>
       {loading && <span class="spinner" />}
     </button>
@@ -140,7 +142,7 @@ function Histories({ onChosen }: { onChosen: () => void }): JSX.Element {
       )}
       {asked && (
         <Dialog title={t("confirm.title")} kind="question" onClose={() => setAsked(null)}>
-          <p class="confirm-line">“{preview(entryText(asked, session.moods), 90) || t("histories.empty-line")}”</p>
+          <p class="confirm-line">“{preview(lineOf(asked, session.moods, t), 90)}”</p>
           <p>{t("confirm.text")}</p>
           <div class="dialog-buttons">
             <button type="button" class="button-plain" onClick={() => setAsked(null)}>
@@ -168,7 +170,7 @@ function HistoryRow({ entry, now, onChosen, onDelete }: HistoryRowProps): JSX.El
   const { session } = snapshot;
   const current = session.history === entry.uid;
   const when = relativeTime(entry.timestamp, now, language);
-  const text = preview(entryText(entry, session.moods), 120) || t("histories.empty-line");
+  const text = preview(lineOf(entry, session.moods, t), 120);
   const line = entry.latest_message?.role === "human" ? t("histories.you", { text }) : text;
   const open = (): void => {
     if (!current) client.dispatch({ type: "open-history", uid: entry.uid });
@@ -202,10 +204,12 @@ function HistoryRow({ entry, now, onChosen, onDelete }: HistoryRowProps): JSX.El
   );
 }
 
-function entryText(entry: HistoryEntry, moods: readonly string[]): string {
+/** The newest line of a conversation in one row. A message without words was a picture. */
+function lineOf(entry: HistoryEntry, moods: readonly string[], t: Translate): string {
   const text = withoutMoods(entry.latest_message?.content ?? "", moods);
   const plain = textParts(text).map((part) => part.text);
-  return plain.join("").replace(/\s+/g, " ").trim();
+  const line = plain.join("").replace(/\s+/g, " ").trim();
+  return line || (entry.latest_message?.role === "human" ? t("histories.empty-line") : "…");
 }
 
 function preview(text: string, longest: number): string {

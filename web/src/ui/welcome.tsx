@@ -26,7 +26,11 @@ export function Welcome(): JSX.Element {
     <div class="welcome">
       <Avatar name={name} file={character.avatar} size="large" clip={snapshot.clip} />
       <h2>{t("welcome.title", { name })}</h2>
-      {character.description && <p class="welcome-about">{character.description}</p>}
+      {character.description && (
+        <p class="welcome-about" lang={character.language}>
+          {character.description}
+        </p>
+      )}
       <p>{t("welcome.hint", { name })}</p>
       <div class="ideas">
         {IDEAS.map((idea) => (
