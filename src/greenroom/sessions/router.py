@@ -16,7 +16,7 @@ import structlog
 from greenroom.agents.base import ChatMessage
 from greenroom.conversation.turn import END, TurnInput
 from greenroom.history import HistoryError, StoredMessage
-from greenroom.protocol import InvalidMessage, UnknownType, decode
+from greenroom.protocol import InvalidMessage, Message, UnknownType, decode
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
 from greenroom.sessions.rate_limit import RateLimit
@@ -35,15 +35,24 @@ AUDIO = (c.MicAudioData, c.RawAudioData)
 
 
 class Router:
-    """Reads one client's messages into its context."""
+    """Reads one client's messages into its context.
 
-    def __init__(self, context: ServiceContext) -> None:
+    `reply` takes the answers; by default they go to the context's own client.
+    """
+
+    def __init__(
+        self, context: ServiceContext, reply: Callable[[Message], Awaitable[None]] | None = None
+    ) -> None:
         limits = context.services.settings.limits
         self._context = context
+        self._reply = reply or context.send
         self._limits = limits
         self._rate = RateLimit(limits.messages_per_second, limits.message_burst, monotonic())
         self._too_fast = False
         self._told_no_ears = False
+
+    async def _error(self, text: str, *, code: str | None = None, field: str | None = None) -> None:
+        await self._reply(s.Error(text, code=code, field=field))
 
     async def receive(self, data: str | bytes) -> None:
         """Handle one frame. Raises only `OutboxClosed` (the client has gone) and cancellation."""
@@ -55,7 +64,7 @@ class Router:
             return
         except InvalidMessage as error:
             context.services.meter.refused("invalid")
-            await context.send(s.Error(error.message, code=error.code, field=error.field))
+            await self._reply(s.Error(error.message, code=error.code, field=error.field))
             return
         if not isinstance(message, AUDIO):
             await self._keep_pace()
@@ -67,7 +76,7 @@ class Router:
         try:
             await handler(self, message)
         except HistoryError as error:
-            await context.send_error(f"Histories: {error}", code="history")
+            await self._error(f"Histories: {error}", code="history")
 
     async def _keep_pace(self) -> None:
         wait = self._rate.take(monotonic())
@@ -78,7 +87,7 @@ class Router:
             self._too_fast = True
             self._context.services.meter.refused("too fast")
             rate = self._limits.messages_per_second
-            await self._context.send_error(
+            await self._error(
                 f"Too many messages: {rate:g} a second are read, the rest waits.", code="too-fast"
             )
         await asyncio.sleep(min(wait, MAX_SLOWDOWN))
@@ -95,7 +104,7 @@ class Router:
         if size <= allowed:
             return True
         self._context.services.meter.refused("too large")
-        await self._context.send_error(
+        await self._error(
             f"{field}: {size} bytes are too many; a message may have {allowed}.",
             code="too-large",
             field=field,
@@ -106,9 +115,7 @@ class Router:
 
     async def text_input(self, message: c.TextInput) -> None:
         if not message.text.strip() and not message.images:
-            await self._context.send_error(
-                "text: is empty; say something.", code="invalid-message", field="text"
-            )
+            await self._error("text: is empty; say something.", code="invalid-message", field="text")
             return
         images = await self._images(message.images)
         if images is None:
@@ -125,7 +132,7 @@ class Router:
             return
         self._context.services.meter.refused("busy")
         waiting = self._limits.turns_waiting
-        await self._context.send_error(
+        await self._error(
             f"Still busy with your earlier messages ({waiting} are waiting). Interrupt, or wait for a reply.",
             code="busy",
         )
@@ -133,7 +140,7 @@ class Router:
     async def _awake(self, manager: WakeWordManager, text: str) -> str | None:
         result: WakeResult = manager.hear(text)
         if result.action != "pass":
-            await self._context.send(
+            await self._reply(
                 s.WakeWordState(
                     client_uid=self._context.client_uid,
                     action=result.action,
@@ -157,7 +164,7 @@ class Router:
                     f"images: one has {len(image.data) * 3 // 4} bytes; {limits.max_image_bytes} are allowed."
                 )
         if problem:
-            await self._context.send_error(problem, code="too-large", field="images")
+            await self._error(problem, code="too-large", field="images")
             return None
         kept = tuple(image.data for image in images if image.data.startswith("data:image"))
         if len(kept) < len(images):
@@ -179,19 +186,19 @@ class Router:
         """Sound, without speech recognition: say so once an utterance, and close the microphone."""
         if not self._told_no_ears:
             self._told_no_ears = True
-            await self._context.send(s.Control("stop-mic"))
-            await self._context.send_error(
+            await self._reply(s.Control("stop-mic"))
+            await self._error(
                 "This server has no speech recognition; please type instead.", code="no-speech-recognition"
             )
         if isinstance(message, c.MicAudioEnd):
             self._told_no_ears = False
-            await self._context.send(END)
+            await self._reply(END)
 
     # -- characters and looks ------------------------------------------------------------------------------
 
     async def fetch_configs(self, message: c.FetchConfigs) -> None:
         entries = self._context.services.characters.entries()
-        await self._context.send(
+        await self._reply(
             s.ConfigFiles(
                 [
                     s.ConfigFile(
@@ -211,10 +218,10 @@ class Router:
             await self._context.handle_config_switch(message.file)
 
     async def fetch_backgrounds(self, message: c.FetchBackgrounds) -> None:
-        await self._context.send(s.BackgroundFiles(self._context.services.backgrounds()))
+        await self._reply(s.BackgroundFiles(self._context.services.backgrounds()))
 
     async def request_init_config(self, message: c.RequestInitConfig) -> None:
-        await self._context.send(self._context.announcement())
+        await self._reply(self._context.announcement())
 
     # -- histories -----------------------------------------------------------------------------------------
 
@@ -228,11 +235,11 @@ class Router:
         entries = [
             s.HistoryEntry(entry.uid, _line(entry.latest), entry.latest.timestamp) for entry in page.entries
         ]
-        await context.send(s.HistoryList(entries, next=page.next))
+        await self._reply(s.HistoryList(entries, next=page.next))
 
     async def create_new_history(self, message: c.CreateNewHistory) -> None:
         await self._context.turns.cut("a new conversation was begun")
-        await self._context.send(s.NewHistoryCreated(self._context.new_history()))
+        await self._reply(s.NewHistoryCreated(self._context.new_history()))
 
     async def fetch_and_set_history(self, message: c.FetchAndSetHistory) -> None:
         context = self._context
@@ -254,7 +261,7 @@ class Router:
             found = _line(line)
             if found is not None:
                 shown.append(found)
-        await context.send(s.HistoryData(shown[::-1], history_uid=message.history_uid))
+        await self._reply(s.HistoryData(shown[::-1], history_uid=message.history_uid))
 
     async def delete_history(self, message: c.DeleteHistory) -> None:
         context = self._context
@@ -262,18 +269,18 @@ class Router:
             await context.turns.cut("its conversation was deleted")
             context.set_history(None)
         success = await context.services.histories.delete(context.character.conf_uid, message.history_uid)
-        await context.send(s.HistoryDeleted(success, message.history_uid))
+        await self._reply(s.HistoryDeleted(success, message.history_uid))
 
     # -- the rest ------------------------------------------------------------------------------------------
 
     async def heartbeat(self, message: c.Heartbeat) -> None:
-        await self._context.send(HEARTBEAT_ACK)
+        await self._reply(HEARTBEAT_ACK)
 
     async def request_group_info(self, message: c.RequestGroupInfo) -> None:
-        await self._context.send(s.GroupUpdate([], False))
+        await self._reply(s.GroupUpdate([], False))
 
     async def no_groups(self, message: Any) -> None:
-        await self._context.send(s.GroupOperationResult(False, "This server has no groups."))
+        await self._reply(s.GroupOperationResult(False, "This server has no groups."))
 
 
 def _line(line: StoredMessage) -> s.HistoryMessage | None:
