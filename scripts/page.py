@@ -32,6 +32,11 @@ NEEDED = "Node 20.19 or newer of the 20 line, or 22.12 or newer"
 class PageError(Exception):
     """The page could not be built; the message says why and what to do."""
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether npm could not reach its registry: another Node would not either."""
+        return any(code in str(self) for code in ("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT"))
+
 
 @dataclass(frozen=True)
 class Node:
@@ -195,7 +200,11 @@ def _npm(node: Node, *arguments: str) -> None:
         raise PageError(f"{step} could not be started: {problem}") from problem
     if done.returncode != 0:
         tail = "\n".join(done.stdout.strip().splitlines()[-30:])
-        raise PageError(f"{step} failed:\n{tail}")
+        problem = PageError(f"{step} failed:\n{tail}")
+        if problem.unreachable:
+            hint = "npm's registry could not be reached; npm config get registry says which one it is"
+            raise PageError(f"{problem}\n{hint}")
+        raise problem
 
 
 def main(arguments: list[str]) -> int:

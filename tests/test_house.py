@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "greenroom"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 MAX_LINES = 400
-MAX_TEST_LINES = 600
+MAX_TEST_LINES = 800
 
 #: Longer files, each with its reason. It is a debt: shorten one and the test asks to take it off the list.
 LONGER = {

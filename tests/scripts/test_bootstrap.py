@@ -1,94 +1,12 @@
-"""Tests of scripts/bootstrap.py: pip's settings handed to uv, fallbacks, and errors that help."""
+"""Tests of scripts/bootstrap.py: a second run does nothing, two runs take turns."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bootstrap
 import pytest
-
-CONFIG = """\
-:env:.timeout='180'
-global.cert='/etc/company.pem'
-global.index-url='https://files.example/simple'
-global.timeout='30'
-install.extra-index-url='\\nhttps://one.example/simple\\nhttps://two.example/simple'
-list.format='columns'
-"""
-
-
-def test_pips_settings_are_read_in_pips_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment wins over the section of a command, which wins over the global one."""
-    monkeypatch.setattr(bootstrap, "run", lambda *_: CONFIG)
-    assert bootstrap.pip_settings() == {
-        "cert": "/etc/company.pem",
-        "index-url": "https://files.example/simple",
-        "timeout": "180",
-        "extra-index-url": "https://one.example/simple https://two.example/simple",
-    }
-
-
-def test_uv_sees_what_pip_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Index, mirrors and certificates reach uv under its own names; what the user set for uv stays."""
-    monkeypatch.setenv("UV_INDEX", "https://mine.example/simple")
-    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    env = bootstrap.uv_environment(
-        {"index-url": "https://a.example", "extra-index-url": "https://b.example", "cert": "/etc/company.pem"}
-    )
-    assert env["UV_DEFAULT_INDEX"] == "https://a.example"
-    assert env["UV_INDEX"] == "https://mine.example/simple"
-    assert env["SSL_CERT_FILE"] == "/etc/company.pem"
-
-
-def test_pip_goes_on_where_uv_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    """A failing uv is told and replaced by pip with the same lock, once and for all."""
-    asked: list[list[str]] = []
-
-    def run(command: list[str], env: dict[str, str] | None = None) -> str:
-        asked.append(command)
-        if command[0] == "/uv":
-            raise bootstrap.SetupError("uv … failed:\nno route to the index")
-        return ""
-
-    monkeypatch.setattr(bootstrap, "run", run)
-    installer = bootstrap.Installer("/uv", {})
-    installer.locked("run")
-    installer.locked("node")
-    assert [command[0] == "/uv" for command in asked] == [True, False, False]
-    assert all("--require-hashes" in command for command in asked)
-    assert "no route to the index" in capsys.readouterr().out
-
-
-def test_a_failing_command_shows_the_end_of_its_output() -> None:
-    """The error names the command and holds what it printed last."""
-    script = "print('x\\n' * 100); print('the reason'); raise SystemExit(3)"
-    with pytest.raises(bootstrap.SetupError, match=r"(?s)failed:.*the reason$") as caught:
-        bootstrap.run([bootstrap.sys.executable, "-c", script])
-    assert len(str(caught.value).splitlines()) <= 40
-
-
-def test_a_command_that_is_not_there_is_an_error_that_names_it() -> None:
-    """A program that cannot be started is told by name."""
-    with pytest.raises(bootstrap.SetupError, match="no-such-program could not be started"):
-        bootstrap.run(["/no-such-program"])
-
-
-def test_a_python_without_ensurepip_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Debian's plain python3 has no ensurepip: the error names the package that brings it."""
-
-    def run(command: list[str], env: dict[str, str] | None = None) -> str:
-        raise bootstrap.SetupError("ensurepip is not available")
-
-    monkeypatch.setattr(bootstrap, "VENV", tmp_path / "venv")
-    monkeypatch.setattr(bootstrap, "PYTHON", tmp_path / "venv" / "python")
-    monkeypatch.setattr(bootstrap, "run", run)
-    with pytest.raises(
-        bootstrap.SetupError, match=r"(?s)ensurepip is not available.*apt install python3\.\d+-venv"
-    ):
-        bootstrap.make_venv()
 
 
 def test_a_second_run_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +18,22 @@ def test_a_second_run_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     state = tmp_path / "state.json"
     state.write_text(f'{{"dev": "{bootstrap._packages_key("dev")}"}}')
     monkeypatch.setattr(bootstrap, "STATE", state)
-    monkeypatch.setattr(bootstrap, "_venv_works", lambda: True)
+    monkeypatch.setattr(bootstrap, "venv_works", lambda: True)
     monkeypatch.setattr(bootstrap.page, "is_current", lambda: True)
     monkeypatch.setattr(bootstrap, "make_venv", forbidden)
     bootstrap.set_up("dev")
     bootstrap.set_up("run")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks with flock")
+def test_two_setups_do_not_work_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one run holds the clone, a second one cannot have it; afterwards it can."""
+    (tmp_path / "bootstrap.txt").touch()
+    monkeypatch.setattr(bootstrap, "LOCKS", tmp_path)
+    with open(tmp_path / "bootstrap.txt", "rb") as second:
+        with bootstrap.only_one():
+            assert not bootstrap._lock(second.fileno(), wait=False)
+        assert bootstrap._lock(second.fileno(), wait=False)
 
 
 def test_an_unknown_command_shows_the_help(capsys: pytest.CaptureFixture) -> None:

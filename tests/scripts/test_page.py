@@ -142,6 +142,16 @@ def test_a_failing_step_is_told_with_its_output(web: Path, tmp_path: Path) -> No
 
 
 @posix
+def test_an_unreachable_registry_is_told_apart(web: Path, tmp_path: Path) -> None:
+    """Another Node does not help where npm's registry cannot be reached, and the error says so."""
+    npm = tmp_path / "bin" / "npm"
+    program(npm, "echo 'npm error code ECONNREFUSED'\nexit 1")
+    with pytest.raises(page.PageError, match="registry could not be reached") as caught:
+        page.build(page.Node((24, 0), npm.parent, (str(npm),), "the test"))
+    assert caught.value.unreachable
+
+
+@posix
 def test_a_build_that_leaves_nothing_is_an_error(web: Path, tmp_path: Path) -> None:
     """A build that ends well but without a page is not believed."""
     npm = tmp_path / "bin" / "npm"
