@@ -84,12 +84,11 @@ class Services:
         if self.agent.kind == "builtin":
             return wanted.model_copy(update={"kind": "builtin"})
         found = self.agent.openai
-        openai = wanted.openai.model_copy(
-            update={
-                "base_url": wanted.openai.base_url or found.base_url,
-                "model": wanted.openai.model or found.model,
-            }
-        )
+        update: dict[str, object] = {"model": wanted.openai.model or found.model}
+        if wanted.openai.base_url is None:
+            # With the address goes the key meant for it, and no other: a key never reaches a server of chance.
+            update |= {"base_url": found.base_url, "api_key_env": found.api_key_env, "api_key": found.api_key}
+        openai = wanted.openai.model_copy(update=update)
         return wanted.model_copy(update={"kind": "openai", "openai": openai})
 
     def default_character(self) -> Character:
