@@ -16,6 +16,7 @@ from ._job import AnyJob, Job, Policy, QueuedJob, State, current_job
 from ._report import CloseReport, JobInfo, LoggingObserver, Observer, ScopeStatistics
 from ._scope import TaskScope
 from ._slot import LatestSlot
+from ._strict import StrictFactory, strict
 
 __all__ = [
     "AnyJob",
@@ -33,9 +34,11 @@ __all__ = [
     "ScopeFull",
     "ScopeStatistics",
     "State",
+    "StrictFactory",
     "TaskCoreError",
     "TaskScope",
     "abandoned",
     "census",
     "current_job",
+    "strict",
 ]

@@ -127,6 +127,8 @@ class Job(asyncio.Task[T]):
         """Wait until it has ended, at most `timeout` seconds, without cancelling it; True if it has."""
         if not self.done():
             await asyncio.wait((self,), timeout=timeout)
+        elif self in self.scope._running:
+            await asyncio.sleep(0)  # It ended in this very tick: let its scope take note first.
         return self.done()
 
 
@@ -238,13 +240,14 @@ class QueuedJob(Generic[T]):
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
-        deadline = None if timeout is None else monotonic() + timeout
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
         if self.job is None and not self.dropped:
             if self._begun is None:
-                self._begun = asyncio.get_running_loop().create_future()
+                self._begun = loop.create_future()
             await asyncio.wait((self._begun,), timeout=timeout)
-        if self.job is not None and not self.job.done():
-            await self.job.wait(None if deadline is None else max(0.0, deadline - monotonic()))
+        if self.job is not None:
+            await self.job.wait(None if deadline is None else max(0.0, deadline - loop.time()))
         return self.done()
 
     def result(self) -> T:

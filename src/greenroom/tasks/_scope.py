@@ -19,7 +19,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from time import monotonic as _monotonic
 from types import CoroutineType, FrameType, TracebackType
 from typing import Any, TypeVar, Unpack, get_args
@@ -100,11 +100,11 @@ class TaskScope(ScopeTree):
             and self.open
             and len(self._running) < self._max_running
             and (self._line is None or not self._line.queue)
-            and not _watchers
         ):
             # The common case, written out: it costs about as much as a bare create_task (benchmarks/tasks).
             coro: Coroutine[Any, Any, T] = fn if type(fn) is CoroutineType else fn(*args)  # type: ignore
-            job = Job(coro, loop=asyncio.get_running_loop(), name=name or _name_of(fn))
+            context = self._context() if _watchers else None
+            job = Job(coro, loop=asyncio.get_running_loop(), name=name or _name_of(fn), context=context)
             job.scope = self
             job._code = caller.f_code
             job._lasti = caller.f_lasti
@@ -157,12 +157,9 @@ class TaskScope(ScopeTree):
         key: Hashable = None, policy: Policy | None = None, timeout: float | None = None,
         on_close: OnClose = "cancel",
     ) -> QueuedJob[T]:  # fmt: skip
-        context = copy_context()
-        if _watchers:
-            context.run(owner_variable.set, self)
         record = QueuedJob(
             self, fn, args, name or _name_of(fn), key, policy or "queue", timeout, on_close == "finish",
-            context, (caller.f_code, caller.f_lasti),
+            self._context(), (caller.f_code, caller.f_lasti),
         )  # fmt: skip
         problem = ""
         if policy is not None and key is None:
@@ -175,6 +172,12 @@ class TaskScope(ScopeTree):
             record.drop(problem)
             raise ValueError(problem)
         return record
+
+    def _context(self) -> Context:
+        context = copy_context()
+        if _watchers:
+            context.run(owner_variable.set, self)
+        return context
 
     def _has_room(self, record: QueuedJob[Any]) -> bool:
         if self._line is None:
@@ -238,6 +241,17 @@ class TaskScope(ScopeTree):
         self._running.add(job)
         self.started += 1
         job.add_done_callback(_ended)
+
+    def _adopt(
+        self, coro: Coroutine[Any, Any, T], name: str | None, context: Context | None, creator: FrameType
+    ) -> Job[T]:
+        """Own a task that other code creates (for `strict`)."""
+        job = Job(coro, loop=asyncio.get_running_loop(), name=name or _name_of(coro), context=context)
+        job._code = creator.f_code
+        job._lasti = creator.f_lasti
+        job.foreign = True
+        self._own(job)
+        return job
 
     async def _submit(self, record: QueuedJob[T]) -> AnyJob[T]:
         if not self.open or (not self._submitters and self._has_room(record)):

@@ -1,0 +1,113 @@
+"""A pytest plugin: every async test fails if it leaves a task behind, naming its owner and its line.
+
+What counts is what the test itself caused: jobs of scopes it made, and tasks created in its context. A server
+that a fixture started, and the tasks that serves with, are the fixture's. Works with pytest-asyncio (both
+modes) and with anyio's plugin. A test that has a reason says so: `@pytest.mark.leaves_tasks("why")`.
+"""
+
+# pyright: reportPrivateUsage=false
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from ._job import Job
+from ._report import info_of
+from ._strict import StrictFactory, _Origin
+from ._tree import roots
+
+GRACE = 0.2
+"""Seconds for what is about to end: a connection's last callbacks, a task that was just cancelled."""
+MARKER = "leaves_tasks"
+
+_watching: ContextVar[_Watch | None] = ContextVar("greenroom_test", default=None)
+
+
+class _Watch(StrictFactory):
+    def __init__(self) -> None:
+        super().__init__("allow", ())
+
+    def note(self, task: asyncio.Task[Any], origin: _Origin) -> None:
+        if _watching.get() is self:
+            super().note(task, origin)
+
+
+@asynccontextmanager
+async def no_tasks_left() -> AsyncGenerator[None]:
+    """Fail (with pytest's own failure) if the block leaves tasks behind; they are cancelled."""
+    before = set(roots)
+    watch = _Watch()
+
+    def left() -> list[asyncio.Task[Any]]:
+        tasks = watch.foreign_tasks()
+        tasks += (job for root in set(roots) - before for scope in root.walk() for job in scope._running)
+        return [task for task in tasks if task.get_loop() is loop and not task.done()]
+
+    loop = asyncio.get_running_loop()
+    token = _watching.set(watch)
+    try:
+        with watch:
+            yield
+            if pending := left():
+                await asyncio.wait(pending, timeout=GRACE)
+    finally:
+        _watching.reset(token)
+    if not (pending := left()):
+        return
+    lines: list[str] = []
+    for task in pending:
+        lines.append(str(info_of(task, stack=True) if isinstance(task, Job) else watch.describe(task)))
+        task.cancel("left behind by a test")
+    await asyncio.wait(pending, timeout=GRACE)
+    pytest.fail(
+        f"the test left {len(lines)} task(s) behind: close their scope, or mark it with "
+        f"@pytest.mark.{MARKER}(reason)\n  " + "\n  ".join(sorted(lines)),
+        pytrace=False,
+    )
+
+
+def _checked(test: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @functools.wraps(test)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return await test(*args, **kwargs)  # trio
+        async with no_tasks_left():
+            return await test(*args, **kwargs)
+
+    return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", f"{MARKER}(reason): this async test may leave tasks behind, and why")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Wrap the coroutine function before any plugin runs it."""
+    marker = item.get_closest_marker(MARKER)
+    if marker is not None and not (marker.args or marker.kwargs.get("reason")):
+        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.{MARKER} needs a reason")
+    if marker is not None or not isinstance(item, pytest.Function):
+        return (yield)
+    # With hypothesis the coroutine function sits inside the one that draws the examples.
+    holder, attribute = item, "obj"
+    if hasattr(item.obj, "hypothesis"):
+        holder, attribute = item.obj.hypothesis, "inner_test"
+    test = getattr(holder, attribute)
+    if not inspect.iscoroutinefunction(test):
+        return (yield)
+    setattr(holder, attribute, _checked(test))
+    try:
+        return (yield)
+    finally:
+        setattr(holder, attribute, test)
