@@ -70,7 +70,7 @@ def audit_text(path: str, text: str, rules: frozenset[str] = ALL_RULES) -> list[
     except (ValueError, RecursionError, MemoryError) as error:
         return _unreadable(path, files.Unreadable(f"cannot parse: {error}"), rules)
     left = suppress.apply(path, found, marks, rules, module.lines)
-    return sorted(item for item in left if item.rule in rules)
+    return sorted({item for item in left if item.rule in rules})
 
 
 def audit_file(path: str, rules: frozenset[str] = ALL_RULES) -> list[Finding]:

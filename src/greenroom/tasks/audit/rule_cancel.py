@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from greenroom.tasks.audit.context import Context, called_name, is_end_like, words
+from greenroom.tasks.audit.context import Context, called_name, is_close_like, is_end_like, words
 from greenroom.tasks.audit.findings import Finding, Severity
 from greenroom.tasks.audit.module import Function, Module, blocks, self_attr
 
@@ -145,9 +145,12 @@ def _is_timeout(node: ast.AsyncWith) -> bool:
 
 
 def _only_waits_for_tasks(body: list[ast.stmt]) -> bool:
-    """True when every await of the block is for another task: then the error may well be that task's."""
+    """True when every await of the block is for another task, or ends something: the error may be theirs."""
     waits = [node for node in _walk(body) if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)]
-    return all(isinstance(node, ast.Await) and _is_task_wait(node.value) for node in waits)
+    return all(
+        isinstance(node, ast.Await) and (_is_task_wait(node.value) or is_close_like(called_name(node.value)))
+        for node in waits
+    )
 
 
 def _is_task_wait(node: ast.expr) -> bool:

@@ -32,6 +32,7 @@ _READERS = {"len", "list", "tuple", "set", "any", "all", "sum", "bool", "sorted"
 _CONTAINERS = {"list", "set", "dict", "deque", "defaultdict", "OrderedDict", "List", "Set", "Dict", "Deque"}
 _SIGNS = {
     "close",
+    "fail",
     "aclose",
     "stop",
     "shutdown",

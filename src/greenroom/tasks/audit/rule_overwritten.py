@@ -40,9 +40,11 @@ def overwritten(context: Context) -> Iterator[Finding]:
                 and not _key_guarded(context, function, fate)
             ):
                 text = f"{dotted(fate.holder)}[{ast.unparse(fate.key)}]"
+                once = is_start_like(function.name) and not _in_loop(context.module, fate.node)
                 yield context.finding(
                     "GA003",
                     fate.node,
+                    severity=Severity.INFO if once else None,
                     message=f"a second call for the same key overwrites {text} while the first task may "
                     "still run: the first has no owner then",
                 )

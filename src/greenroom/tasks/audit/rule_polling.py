@@ -109,7 +109,9 @@ def _looking_loop(
         sleep in ast.walk(stmt) for stmt in _flatten(loop.body) if not isinstance(stmt, ast.If)
     ) and not any(_is_idle_sleep(sleep, branch) for branch in branches):
         return None  # asleep only on some inner branch: a retry
-    if not _is_own_state(first.test) or _names(first.test) & _fresh_locals(loop):
+    if not _is_own_state(first.test) or _counts_down(loop, first.test):
+        return None
+    if _names(first.test) & _fresh_locals(loop):
         return None
     for stmt in rest[: rest.index(first)]:
         if any(isinstance(node, ast.Await) for node in _walk_own([stmt])):
@@ -126,6 +128,19 @@ def _looking_loop(
 
 def _is_idle_sleep(sleep: ast.Await, branch: list[ast.stmt]) -> bool:
     return any(isinstance(stmt, ast.Expr) and stmt.value is sleep for stmt in branch)
+
+
+def _counts_down(loop: ast.While, test: ast.expr) -> bool:
+    """True when the loop itself changes what it tests (a counter, a last value): it keeps time."""
+    tested = {ast.unparse(node) for node in ast.walk(test) if isinstance(node, ast.Name | ast.Attribute)}
+    for node in _walk_own(loop.body):
+        if isinstance(node, ast.AugAssign) and ast.unparse(node.target) in tested:
+            return True
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id in tested for target in node.targets
+        ):
+            return True
+    return False
 
 
 def _names(node: ast.AST) -> set[str]:

@@ -114,8 +114,13 @@ def _is_clean_up(context: Context, call: ast.Call, function: Function) -> bool:
     if is_end_like(name) or "closed" in words(name) or in_finally(module, call):
         return True
     for node in function.everything():
-        if "cancel" in words(called_name(node)) and position(node) < position(call):
+        if words(called_name(node)) & {"cancel", "throw"} and position(node) < position(call):
             return True
+    watched = "add_done_callback"  # each task tells its error itself
+    if any(
+        called_name(node) == watched for found in module.reachable([function]) for node in found.everything()
+    ):
+        return True
     jobs = [node for arg in call.args for node in ast.walk(arg) if isinstance(node, ast.Call)]
     if any(is_end_like(called_name(job)) for job in jobs):
         return True
