@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._scope import TaskScope
 
 AGAIN = tuple(1 - 0.5**k for k in range(1, 7))
-_cancel: Callable[[asyncio.Task[Any], str], bool] = cast("Any", asyncio.Task).cancel
+_cancel: Callable[[asyncio.Task[Any]], bool] = cast("Any", asyncio.Task).cancel
 
 
 class Closing:
@@ -48,7 +48,9 @@ class Closing:
         self._deadline = inf
         self._cancelled = False
         self._dropped = scope._stop_admitting(told)
-        self._ended = self._excused = 0
+        self._ended = len(scope._running)
+        """Those to be ended; what is left in the end is taken off."""
+        self._excused = 0
         self._scopes = 1
         self._lost: list[JobInfo] = []
         self._plan: list[tuple[float, Callable[[], None]]] = []
@@ -75,12 +77,8 @@ class Closing:
         assert self.report is not None
         return self.report
 
-    def job_ended(self, job: Job[Any]) -> None:
-        """Told by the scope of each job that ended in time."""
-        if job.closes is not None:
-            self._excused -= 1
-        else:
-            self._ended += 1
+    def job_ended(self) -> None:
+        """Told by the scope of each job that ended."""
         if len(self._scope._running) <= self._excused:
             self._advance()
 
@@ -149,16 +147,19 @@ class Closing:
 
     def _cancel_first(self) -> None:
         self._cancelled = True
-        jobs = self._scope._running
-        self._cancel_jobs(
-            [job for job in jobs if job.record is None or not job.record.finishes], self._scope.depth
-        )
+        scope = self._scope
+        if scope._line is None and not self._excused:
+            # Only plain jobs: nothing to look at. `cancelled_by` takes the reason from the scope.
+            for job in list(scope._running):
+                _cancel(job)
+        else:
+            jobs = [job for job in scope._running if job.record is None or not job.record.finishes]
+            self._cancel_jobs(jobs, scope.depth)
 
     def _cancel_jobs(self, jobs: list[Job[Any]], depth: int) -> None:
-        reason = self._scope.closed_by or ""
         for job in jobs:
             if job.closes is None or job.closes.depth > depth:
-                _cancel(job, reason)
+                _cancel(job)
 
     def _next_level(self) -> None:
         """The share of the deepest level that has not been cancelled yet is over: cancel it now."""
@@ -185,6 +186,7 @@ class Closing:
             closing._cancelled = True
             for job in [job for job in scope._running if job.closes is None]:
                 closing._lost.append(scope._lose(job))
+                closing._ended -= 1
             closing._advance()
 
     def _finish(self) -> None:
@@ -192,6 +194,7 @@ class Closing:
         self._plan.clear()
         self._arm()
         seconds = self._loop.time() - self._began
+        self._ended -= len(scope._running)
         self.report = CloseReport(
             scope.path, self._reason, seconds, self._ended, self._dropped, tuple(self._lost), self._scopes
         )
@@ -202,10 +205,12 @@ class Closing:
             if parent is not None:
                 job.scope = parent
                 parent._running.add(job)
-                if above is not None and job.closes is not None:
-                    above._excused += 1
-                elif above is not None and above._cancelled:
-                    above._cancel_jobs([job], parent.depth)
+                if above is not None:
+                    above._ended += 1
+                    if job.closes is not None:
+                        above._excused += 1
+                    elif above._cancelled:
+                        _cancel(job)
         if parent is not None:
             scope._running = set()
             parent._absorb(scope)

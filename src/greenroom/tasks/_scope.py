@@ -401,14 +401,13 @@ def _ended(job: Job[Any]) -> None:
         scope.finished += 1
     else:
         scope._failed(job, error)
-    record = job.record
-    if record is not None:
-        record.release()
-        if scope._line is not None:
-            scope._line.ended(record)
-    if scope._closing is not None:
-        scope._closing.job_ended(job)
-    elif scope._line is not None:
+    line, closing = scope._line, scope._closing
+    if line is not None and job.record is not None:
+        job.record.release()
+        line.ended(job.record)
+    if closing is not None:
+        closing.job_ended()
+    elif line is not None:
         scope._fill()
 
 
