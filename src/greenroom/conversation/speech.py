@@ -53,6 +53,7 @@ class SpeechLine:
 
     async def say(self, line: Line) -> None:
         """Take the next line; waits while enough are being spoken."""
+        self._raise_error()
         if self._engine is None or not line.spoken:
             line.ready = True
             self._lines.append(line)
@@ -68,7 +69,10 @@ class SpeechLine:
         except Exception as error:  # noqa: BLE001 - a voice that fails must not silence the text
             log.warning("a sentence could not be spoken: %s: %s", type(error).__name__, error)
         line.ready = True
-        await self._hand_on()
+        try:
+            await self._hand_on()
+        except Exception as error:  # noqa: BLE001 - it is kept, and raised in the turn, to which it belongs
+            log.debug("a line could not be delivered: %s", type(error).__name__)
 
     async def _hand_on(self) -> None:
         """Deliver what is ready at the head; one at a time, whoever comes first does it for all."""
@@ -90,12 +94,18 @@ class SpeechLine:
                 self._drained.set_result(None)
 
     async def drained(self) -> None:
-        """Wait until everything said so far is delivered."""
+        """Wait until everything said so far is delivered. Raises what delivering a line raised."""
+        self._raise_error()
         while self._lines or self._delivering:
-            if self._error is not None:
-                raise RuntimeError("a line could not be delivered") from self._error
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
+            self._raise_error()
+
+    def _raise_error(self) -> None:
+        if isinstance(self._error, Exception):
+            raise self._error
+        if self._error is not None:
+            raise RuntimeError("the delivery of a line was cancelled") from self._error
 
     async def close(self) -> None:
         """Give up what is not delivered. Idempotent."""

@@ -63,6 +63,10 @@ class PlaybackWait(Protocol):
     def cancel(self) -> None: ...
 
 
+class ClientGone(Exception):
+    """Nobody is there any more to send to; what a `Stage` raises then ends the turn like a closed page."""
+
+
 class Stage(Protocol):
     """What a turn needs of the client it runs for."""
 
@@ -72,7 +76,10 @@ class Stage(Protocol):
     def scope(self) -> TaskScope: ...
     @property
     def speech_engine(self) -> SpeechEngine | None: ...
-    async def say(self, message: Message, turn: Turn) -> None: ...
+    async def say(self, message: Message, turn: Turn) -> None:
+        """Send a message of the turn. Raises `ClientGone`."""
+        ...
+
     async def ready_agent(self) -> Agent: ...
     def expect_playback(self) -> PlaybackWait: ...
     def history_of_turn(self) -> str: ...
@@ -113,7 +120,7 @@ class Turn:
     async def run(self) -> None:
         try:
             await self._live()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ClientGone):
             stored = self.phase == "ending"
             self.phase = "ended"
             if not stored:

@@ -77,8 +77,8 @@ class ClientEndpoint:
         try:
             await send({"type": "websocket.accept"})
             reason = await self._serve(context, receive)
-        except OutboxClosed:
-            reason = "the client was dropped"
+        except OutboxClosed as error:
+            reason = str(error)
         except asyncio.CancelledError:
             reason = "cancelled"
             raise

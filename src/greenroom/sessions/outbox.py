@@ -10,9 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from greenroom.conversation.turn import ClientGone
 
-class OutboxClosed(Exception):
-    """The client has gone; there is nobody to send to."""
+LOST = "connection lost"
+
+
+class OutboxClosed(ClientGone):
+    """The client has gone; there is nobody to send to. The text says why."""
 
 
 class Outbox:
@@ -23,12 +27,12 @@ class Outbox:
         max_messages, max_bytes: how much may wait (characters stand in for bytes: counting bytes would mean
             encoding twice).
         drain_seconds: how long what waits may take to be taken by the socket.
-        on_stall: called once when that was not enough.
+        on_stall: called once when that was not enough; the outbox is closed by then.
     """
 
     __slots__ = (
         "_closed", "_drain_seconds", "_max_bytes", "_max_messages", "_on_stall", "_queue", "_send",
-        "_senders", "_size", "_wakeup", "sent",
+        "_senders", "_size", "_wakeup", "_why", "sent", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +54,10 @@ class Outbox:
         self._wakeup: asyncio.Future[None] | None = None
         self._senders: deque[asyncio.Future[None]] = deque()
         self._closed = False
+        self._why = "closed"
         self.sent = 0
+        self.unsent = 0
+        """Frames that were not written when it was closed."""
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -80,7 +87,7 @@ class Outbox:
             if not self._full():
                 break
         if self._closed:
-            raise OutboxClosed
+            raise OutboxClosed(self._why)
         self._queue.append((text, tag))
         self._size += len(text)
         if self._wakeup is not None and not self._wakeup.done():
@@ -109,14 +116,14 @@ class Outbox:
         return taken
 
     async def write(self) -> None:
-        """The writer job: writes until it is cancelled or the outbox is closed."""
+        """The writer job: writes until it is cancelled, or the outbox is closed, or the socket has gone."""
         loop = asyncio.get_running_loop()
         while not self._closed:
             if not self._queue:
                 self._wakeup = loop.create_future()
                 await self._wakeup
                 continue
-            deadline = loop.call_later(self._drain_seconds, self._on_stall)
+            deadline = loop.call_later(self._drain_seconds, self._stall)
             try:
                 for _ in range(len(self._queue)):
                     if not self._queue:
@@ -127,13 +134,23 @@ class Outbox:
                         self._let_in()
                     await self._send(text)
                     self.sent += 1
+            except OSError:
+                # Whoever waits for room must hear of it: the reader of this very socket may be among them.
+                self.close(LOST)
             finally:
                 deadline.cancel()
 
-    def close(self) -> int:
-        """Refuse more, wake everybody who waits; returns how many frames were not written."""
+    def _stall(self) -> None:
+        self.close(f"did not read for {self._drain_seconds:g} s")
+        self._on_stall()
+
+    def close(self, why: str = "closed") -> int:
+        """Refuse more, wake everybody who waits; returns how many frames were not written. Idempotent."""
+        if self._closed:
+            return self.unsent
         self._closed = True
-        left = len(self._queue)
+        self._why = why
+        self.unsent = len(self._queue)
         self._queue.clear()
         self._size = 0
         for room in self._senders:
@@ -142,4 +159,4 @@ class Outbox:
         self._senders.clear()
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
-        return left
+        return self.unsent
