@@ -66,9 +66,15 @@ class Model:
         own = [(uid, one) for (owner, uid), one in self.histories.items() if owner == conf]
         own.sort(key=lambda pair: (pair[1].updated, pair[1].row), reverse=True)
         return [
-            HistorySummary(uid, local_iso(one.created), local_iso(one.updated), one.messages[-1])
+            HistorySummary(uid, local_iso(one.created), local_iso(one.updated), _latest(one.messages))
             for uid, one in own
         ]
+
+
+def _latest(messages: list[StoredMessage]) -> StoredMessage:
+    """The line a list shows: the last one somebody said, the first one if nobody did."""
+    said = [message for message in messages if message.role != "system"]
+    return said[-1] if said else messages[0]
 
 
 @settings(max_examples=40, deadline=None)

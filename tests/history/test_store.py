@@ -67,6 +67,14 @@ async def test_list_is_newest_first_with_the_latest_message(store: HistoryStore)
     assert first.latest == StoredMessage("ai", "2025-08-11T12:00:02", "x" * 500, "Mao", None)
 
 
+async def test_a_list_shows_what_was_said_last(store: HistoryStore) -> None:
+    """A note that nobody said, such as an interruption's, is not shown as the latest line."""
+    await store.append("mao", "h", "ai", "once upon a ti")
+    await store.append("mao", "h", "system", "[Interrupted by user]")
+    (entry,) = (await store.list("mao")).entries
+    assert (entry.latest.role, entry.latest.content) == ("ai", "once upon a ti")
+
+
 async def test_list_pages_are_stable_while_rows_are_added(store: HistoryStore) -> None:
     """Going on behind a page shows every remaining history once, whatever was added in between."""
     for number in range(7):

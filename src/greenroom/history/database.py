@@ -99,15 +99,14 @@ class Database:
         self._connection = connection
         insert = dialect.insert(histories)
         new = insert.excluded
+        # What nobody said ("[Interrupted by user]") is no news to show in a list.
+        said = new.latest_role != "system"
+        latest = ("latest_role", "latest_at", "latest_preview", "latest_name", "latest_avatar")
         self._add_history = insert.on_conflict_do_update(
             index_elements=[_h.conf_uid, _h.uid],
             set_={
                 "updated": case((new.updated > _h.updated, new.updated), else_=_h.updated),
-                "latest_role": new.latest_role,
-                "latest_at": new.latest_at,
-                "latest_preview": new.latest_preview,
-                "latest_name": new.latest_name,
-                "latest_avatar": new.latest_avatar,
+                **{name: case((said, new[name]), else_=_h[name]) for name in latest},
             },
         )
 
@@ -237,11 +236,12 @@ class Database:
                 }
             elif one.at > head["updated"]:
                 head["updated"] = one.at
-            head["latest_role"] = one.role
-            head["latest_at"] = one.at
-            head["latest_preview"] = one.content[:PREVIEW]
-            head["latest_name"] = one.name
-            head["latest_avatar"] = one.avatar
+            if one.role != "system" or "latest_role" not in head:
+                head["latest_role"] = one.role
+                head["latest_at"] = one.at
+                head["latest_preview"] = one.content[:PREVIEW]
+                head["latest_name"] = one.name
+                head["latest_avatar"] = one.avatar
             rows.append(
                 {
                     "conf_uid": one.conf_uid,
