@@ -30,6 +30,8 @@ from greenroom.protocol.server_messages import (
     HistoryMessage,
     InterruptNotice,
     NewHistoryCreated,
+    QueueDropped,
+    QueueState,
     ServerMessage,
     SetModelAndConf,
     ToolCallStatus,
@@ -149,6 +151,8 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
         {"type": "error", "message": "No.", "code": "invalid-message", "field": "text"},
     ),
     (HeartbeatAck(), {"type": "heartbeat-ack"}),
+    (QueueState(2, 7), {"type": "queue-state", "position": 2, "waiting": 7}),
+    (QueueDropped("expired", 0.0), {"type": "queue-dropped", "reason": "expired", "retry_after": 0.0}),
     (
         WakeWordState("c1", "ignored", None, None, "listening", STATS),
         {

@@ -59,6 +59,10 @@ export interface TextInputMessage {
   images?: Image[];
   /** Who wrote it, when a live chat's bot speaks for many viewers. */
   name?: string;
+  /** Where it was written, such as `twitch`. */
+  platform?: string;
+  /** In a room: 0 everybody, 1 paid for, 2 the owner. */
+  priority?: number;
 }
 
 /** A piece of recorded speech; kept until `mic-audio-end`. */
@@ -357,6 +361,23 @@ export interface HeartbeatAckMessage {
   type: "heartbeat-ack";
 }
 
+/** Your message waits in the room's queue. */
+export interface QueueStateMessage {
+  type: "queue-state";
+  /** Its place, from 1. */
+  position: number;
+  /** How many wait in all. */
+  waiting: number;
+}
+
+/** Your message will not be answered. */
+export interface QueueDroppedMessage {
+  type: "queue-dropped";
+  reason: "displaced" | "duplicate" | "expired" | "queue-full" | "room-closed" | "sender-full";
+  /** Seconds after which trying again makes sense; 0: never. */
+  retry_after: number;
+}
+
 /** What the wake-word machine made of the last utterance. */
 export interface WakeWordStateMessage {
   type: "wake-word-state";
@@ -393,6 +414,8 @@ export type ServerMessage =
   | GroupOperationResultMessage
   | ErrorMessage
   | HeartbeatAckMessage
+  | QueueStateMessage
+  | QueueDroppedMessage
   | WakeWordStateMessage;
 
 /** The ClientMessage with this `type`. */

@@ -67,7 +67,16 @@ class TextInput(Message, frozen=True, gc=False, tag="text-input"):
     text: str
     images: Images = field(default_factory=list)
     name: Annotated[
-        str | None, Meta(description="Who wrote it, when a live chat's bot speaks for many viewers.")
+        Annotated[str, Meta(max_length=100)] | None,
+        Meta(description="Who wrote it, when a live chat's bot speaks for many viewers."),
+    ] = None
+    platform: Annotated[
+        Annotated[str, Meta(max_length=40)] | None,
+        Meta(description="Where it was written, such as `twitch`."),
+    ] = None
+    priority: Annotated[
+        Annotated[int, Meta(ge=0, le=2)] | None,
+        Meta(description="In a room: 0 everybody, 1 paid for, 2 the owner."),
     ] = None
 
 

@@ -36,6 +36,8 @@ __all__ = [
     "HistoryMessage",
     "InterruptNotice",
     "NewHistoryCreated",
+    "QueueDropped",
+    "QueueState",
     "ServerMessage",
     "SetModelAndConf",
     "ToolCallStatus",
@@ -245,6 +247,20 @@ class WakeWordState(Message, frozen=True, gc=False, omit_defaults=True, tag="wak
     ] = None
 
 
+class QueueState(Message, frozen=True, gc=False, tag="queue-state"):
+    """Your message waits in the room's queue."""
+
+    position: Annotated[int, Meta(description="Its place, from 1.")]
+    waiting: Annotated[int, Meta(description="How many wait in all.")]
+
+
+class QueueDropped(Message, frozen=True, gc=False, tag="queue-dropped"):
+    """Your message will not be answered."""
+
+    reason: Literal["queue-full", "sender-full", "expired", "displaced", "room-closed", "duplicate"]
+    retry_after: Annotated[float, Meta(description="Seconds after which trying again makes sense; 0: never.")]
+
+
 ServerMessage = (
     Control
     | FullText
@@ -266,6 +282,8 @@ ServerMessage = (
     | GroupOperationResult
     | Error
     | HeartbeatAck
+    | QueueState
+    | QueueDropped
     | WakeWordState
 )
 """Any message the server sends."""

@@ -203,6 +203,9 @@ function onServer(state: SessionState, message: ServerMessage, at: number): Step
       return { state: { ...state, wakeWord: message.current_state }, effects: [] };
     case "group-update":
     case "heartbeat-ack":
+    case "queue-state":
+    case "queue-dropped":
+      // The last two come in rooms only, which this page does not enter.
       return same(state);
     default:
       // A newer server may know more: what we do not know does no harm. The compiler names what is missing.
