@@ -225,6 +225,8 @@ def _severity(
 def _is_task_main(context: Context, function: Function) -> bool:
     if function in context.started or function.name in context.started_names:
         return True
+    if any(isinstance(node, ast.While) and isinstance(node.test, ast.Constant) for node in function.own):
+        return True  # nobody awaits an endless loop directly
     return _looks_like_task_main(function)
 
 

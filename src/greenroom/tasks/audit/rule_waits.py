@@ -16,7 +16,7 @@ from greenroom.tasks.audit.context import (
     words,
 )
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import Function, dotted, position
+from greenroom.tasks.audit.module import Function, dotted, position, self_attr
 
 
 def close_without_deadline(context: Context) -> Iterator[Finding]:
@@ -82,7 +82,25 @@ def errors_ignored(context: Context) -> Iterator[Finding]:
             continue
         if function is not None and _is_clean_up(context, call, function):
             continue
-        yield context.finding("GA007", call)
+        kept = function is not None and all(_holds_kept_tasks(arg, function) for arg in call.args)
+        yield context.finding("GA007", call, severity=Severity.INFO if kept else None)
+
+
+def _holds_kept_tasks(arg: ast.expr, function: Function) -> bool:
+    """True for `*self._tasks` and for a local taken from it: those tasks have an owner elsewhere."""
+    value = arg.value if isinstance(arg, ast.Starred) else arg
+    if isinstance(value, ast.Name):
+        sources = [
+            node.value
+            for node in function.own
+            if isinstance(node, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == value.id for target in node.targets)
+        ]
+        return bool(sources) and all(_holds_kept_tasks(source, function) for source in sources)
+    if not any(self_attr(node) for node in ast.walk(value)):
+        return False
+    plain = {"list", "tuple", "set", "values", "copy", "done", "items"}
+    return all(called_name(node) in plain for node in ast.walk(value) if isinstance(node, ast.Call))
 
 
 def _returns_exceptions(call: ast.Call) -> bool:
