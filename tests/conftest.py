@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from greenroom.tasks import pytest_plugin
 from tests.helpers.services import require
 
 _home = pytest.StashKey[tempfile.TemporaryDirectory]()
@@ -25,6 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
         os.environ[name] = str(Path(home.name, name.lower()))
+    if not config.pluginmanager.is_registered(pytest_plugin):
+        # Installed, the package brings it along; a bare checkout has to ask for it.
+        config.pluginmanager.register(pytest_plugin, "greenroom-tasks")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

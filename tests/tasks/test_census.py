@@ -62,18 +62,20 @@ async def test_ten_thousand_jobs_do_not_stop_the_loop() -> None:
 
         async def heartbeat() -> None:
             while True:
-                before = time.perf_counter()
+                before = time.thread_time()
                 await asyncio.sleep(0)
-                gaps.append(time.perf_counter() - before)
+                gaps.append(time.thread_time() - before)
 
-        best: tuple[float, float] = (9, 9)
+        totals: list[float] = []
+        longest: list[float] = []
         beating = scope.start(heartbeat)
-        for _ in range(5):  # The best of five: others may use this machine.
+        for _ in range(5):  # The best of five, in CPU time: others may use this machine.
             gaps.clear()
             before = time.thread_time()
             infos = await census(scope)
-            best = min(best, (time.thread_time() - before, sorted(gaps)[-1]))
+            totals.append(time.thread_time() - before)
+            longest.append(max(gaps))
             assert len(infos) == 10_001
         beating.cancel()
-        assert best[0] < 0.075
-        assert best[1] < 0.015
+        assert min(totals) < 0.05
+        assert min(longest) < 0.005

@@ -25,6 +25,7 @@ from ._scope import TaskScope, owner_variable, watch
 
 StrictPolicy = Literal["report", "allow", "adopt", "raise"]
 NOBODY = "(nobody)"
+_PLUMBING = (__name__, "asyncio.base_events", "asyncio.events", "asyncio.tasks")
 
 
 class _Origin(NamedTuple):
@@ -133,17 +134,19 @@ class StrictFactory:
         """The frame to name: the first outside asyncio if there is one. None if it may create tasks."""
         if not isinstance(coro, CoroutineType):
             return None  # The loop cleans up after an abandoned async generator.
-        frame = first = sys._getframe(2)
-        while _module(frame).startswith("asyncio."):
+        frame = sys._getframe(2)
+        inside: FrameType | None = None
+        while (module := _module(frame)).startswith("asyncio.") or module == __name__:
             if frame.f_code.co_name == "wait_for":
                 return None
+            if inside is None and module not in _PLUMBING:
+                inside = frame
             if frame.f_back is None or frame.f_code.co_name in ("_run_once", "run_until_complete", "run"):
-                # It was called by the loop, such as a server's callback for a new connection.
-                frame = first
+                # Called by the loop, such as a server's callback for a new connection.
+                frame = inside or frame
                 break
             frame = frame.f_back
-        module = _module(frame)
-        return None if any(fnmatchcase(module, pattern) for pattern in self.allow) else frame
+        return None if any(fnmatchcase(_module(frame), pattern) for pattern in self.allow) else frame
 
 
 def strict(policy: StrictPolicy = "report", allow: Iterable[str] = ()) -> StrictFactory:
