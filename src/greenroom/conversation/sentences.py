@@ -19,6 +19,10 @@ PieceKind = Literal["text", "thought", "think-open", "think-close"]
 ENDS = frozenset(".!?。！？…｡؟।\n")
 COMMAS = frozenset(",，、;；،،：:—")
 CLOSERS = frozenset("\"'”’»）)】」』〉》]*~～")
+TWO_WAY = "*\""
+"""Closers that also open."""
+FIRST_WIDE = 0x2E7F
+"""Characters beyond are of scripts that put no space between words."""
 NEEDS_SPACE = frozenset(".!?")
 """Marks of scripts that put a space after a sentence; without one they may stand inside a word."""
 MAX_PIECE = 400
@@ -47,7 +51,7 @@ class SentenceSplitter:
         faster_first: let a comma end the first piece.
     """
 
-    __slots__ = ("_buffer", "_emitted", "_faster_first", "_scanned", "_thinking")
+    __slots__ = ("_buffer", "_emitted", "_faster_first", "_pairs", "_scanned", "_thinking")
 
     def __init__(self, *, faster_first: bool = True) -> None:
         self._faster_first = faster_first
@@ -55,13 +59,17 @@ class SentenceSplitter:
         self._scanned = 0
         self._thinking = False
         self._emitted = False
+        self._pairs = dict.fromkeys(TWO_WAY, 0)
+        """How many of each the pieces of this line held: an odd number means that one is open."""
 
     def feed(self, token: str) -> list[Piece]:
         """Add a token; return what is complete now, in order."""
-        self._buffer += token
         pieces: list[Piece] = []
-        while self._step(pieces, final=False):
-            pass
+        # A provider that does not stream sends all at once: bit by bit, no cut moves more than a piece.
+        for start in range(0, len(token), MAX_PIECE):
+            self._buffer += token[start : start + MAX_PIECE]
+            while self._step(pieces, final=False):
+                pass
         return pieces
 
     def flush(self) -> list[Piece]:
@@ -75,6 +83,11 @@ class SentenceSplitter:
         self._emit(rest, pieces, even_marks=True)
         return pieces
 
+    @property
+    def _in_a_hurry(self) -> bool:
+        """Whether the next piece is the one that the visitor waits for; nobody waits for a thought."""
+        return not self._emitted and not self._thinking
+
     def _step(self, pieces: list[Piece], *, final: bool) -> bool:
         """Look at the characters not seen yet; True after cutting something off."""
         buffer = self._buffer
@@ -87,12 +100,14 @@ class SentenceSplitter:
                 if tag is None and not final and any(t.startswith(buffer[index:]) for t in TAGS):
                     break
                 if tag is not None:
-                    self._cut(index, pieces)
-                    self._buffer = self._buffer[len(tag) :]
+                    # Marks alone are a piece here: what follows the tag is of another kind.
+                    self._emit(buffer[:index], pieces, even_marks=True)
+                    self._buffer = buffer[index + len(tag) :]
+                    self._scanned = 0
                     self._thinking = tag == TAGS[0]
                     pieces.append(Piece(*(("(", "think-open") if self._thinking else (")", "think-close"))))
                     return True
-            elif char in ENDS or (char in COMMAS and self._faster_first and not self._emitted):
+            elif char in ENDS or (char in COMMAS and self._faster_first and self._in_a_hurry):
                 end = self._end_of(index, final)
                 if end is None:
                     break
@@ -114,33 +129,66 @@ class SentenceSplitter:
         char = buffer[index]
         if char == "\n":
             return index + 1
+        # Not knowing what follows, only the first piece takes the risk.
+        unknown = final or self._in_a_hurry
         end = index + 1
-        while end < len(buffer) and (buffer[end] in ENDS or buffer[end] in CLOSERS) and buffer[end] != "\n":
+        while end < len(buffer) and end < MAX_PIECE:
+            closes = self._closes(end, unknown)
+            if closes is None:
+                return None
+            if not closes:
+                break
             end += 1
+        if end == MAX_PIECE:
+            return end
         at_end = end == len(buffer)
         before = buffer[index - 1] if index else " "
         follower = "" if at_end else buffer[end]
         if char in ".,:" and before.isdigit() and (at_end or follower.isdigit()):
             return 0 if not at_end else (end if final else None)
-        if char == "." and end == index + 1 and self._abbreviation(index, follower):
-            return 0
+        if char == "." and end == index + 1:
+            shortened = self._abbreviation(index)
+            if shortened == "no":
+                # "No. 5", but "Oh no. I forgot."
+                next_word = buffer[end : end + 2]
+                if len(next_word) < 2 and not final:
+                    return None
+                shortened = shortened if next_word[1:].isdigit() else ""
+            if shortened:
+                return 0
+        spaced = at_end or follower.isspace() or ord(follower) > FIRST_WIDE
         if char in COMMAS:
-            return end if at_end or char not in ",;:" or follower.isspace() else 0
+            return end if spaced or char not in ",;:" else 0
         if at_end:
-            # Not knowing what follows, only the first piece takes the risk: it is what the visitor waits for.
-            return end if final or not self._emitted else None
-        if char in NEEDS_SPACE and end == index + 1 and not (follower.isspace() or ord(follower) > 0x2E7F):
+            return end if unknown else None
+        if char in NEEDS_SPACE and end == index + 1 and not spaced:
             return 0
         return end
 
-    def _abbreviation(self, index: int, follower: str) -> bool:
+    def _closes(self, index: int, unknown: bool) -> bool | None:
+        """Whether the character at `index` belongs to the end before it; None if that is not known yet.
+
+        An asterisk or a straight quote may as well open what follows: it closes if one is open, or if nothing
+        follows it directly.
+        """
+        buffer = self._buffer
+        char = buffer[index]
+        if char == "\n" or (char not in ENDS and char not in CLOSERS):
+            return False
+        if char not in TWO_WAY or (self._pairs[char] + buffer.count(char, 0, index)) % 2:
+            return True
+        if index + 1 == len(buffer):
+            return True if unknown else None
+        return buffer[index + 1].isspace()
+
+    def _abbreviation(self, index: int) -> str:
+        """The shortened word that the full stop at `index` belongs to, or nothing."""
         match = _LAST_WORD.search(self._buffer[max(0, index - 12) : index + 1])
         if match is None:
-            return False
+            return ""
         word = match.group(1)
-        return word.lower() in ABBREVIATIONS or (
-            len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
-        )
+        initial = len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
+        return word.lower() if initial or word.lower() in ABBREVIATIONS else ""
 
     def _cut(self, end: int, pieces: list[Piece]) -> bool:
         text = self._buffer[:end]
@@ -164,3 +212,5 @@ class SentenceSplitter:
             return
         pieces.append(Piece(stripped, "thought" if self._thinking else "text"))
         self._emitted = self._emitted or not self._thinking
+        for char in TWO_WAY:
+            self._pairs[char] = 0 if text.endswith("\n") else self._pairs[char] + text.count(char)
