@@ -22,6 +22,8 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "OpenAISettings",
+    "QueueSettings",
+    "RoomSettings",
     "Section",
     "ServerSettings",
     "TtsSettings",
@@ -174,6 +176,33 @@ class VoiceSettings(Section):
     """What is heard and said."""
 
     tts: TtsSettings = TtsSettings()
+
+
+class QueueSettings(Section):
+    """The queue of each room."""
+
+    max_waiting: int = Field(default=100, ge=1, le=100_000)
+    per_sender: int = Field(default=3, ge=1, le=10_000)
+    max_age_seconds: Seconds = 120
+    merge_seconds: SecondsOrZero = 5
+    """The same text of the same sender within it counts once; 0 merges nothing."""
+    drop: Literal["reject-new", "drop-oldest"] = "reject-new"
+    durable: bool = False
+    """Keep accepted messages over a crash of the server."""
+
+
+class RoomSettings(Section):
+    """Conversations that many viewers share."""
+
+    enabled: bool = True
+    max_rooms: int = Field(default=100, ge=1, le=100_000)
+    max_viewers: int = Field(default=2000, ge=1, le=1_000_000)
+    """Per room."""
+    grace_seconds: SecondsOrZero = 30
+    """An empty room is kept this long."""
+    max_concurrent_forwards: int = Field(default=5, ge=1, le=1000)
+    """Conversations at once, over all rooms."""
+    conversation_seconds: Seconds = 240
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -28,6 +28,8 @@ from greenroom.config.sections import (
     LimitSettings,
     LogSettings,
     OpenAISettings,
+    QueueSettings,
+    RoomSettings,
     Section,
     ServerSettings,
     TtsSettings,
@@ -41,6 +43,8 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "OpenAISettings",
+    "QueueSettings",
+    "RoomSettings",
     "ServerSettings",
     "Settings",
     "TtsSettings",
@@ -67,6 +71,8 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     agent: AgentSettings = AgentSettings()
     voice: VoiceSettings = VoiceSettings()
+    rooms: RoomSettings = RoomSettings()
+    queue: QueueSettings = QueueSettings()
     log: LogSettings = LogSettings()
     data_dir: Path | None = None
     """Histories and the user's own files; None: the system's place for them."""

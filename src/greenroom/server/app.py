@@ -14,6 +14,7 @@ from greenroom.config.paths import shipped_avatars, shipped_backgrounds
 from greenroom.config.settings import Settings
 from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.files import AVATARS, BACKGROUNDS, CORS, Page, PictureFolder
+from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.status import Status
 from greenroom.server.tools import SpeechTool
 from greenroom.sessions.services import Services
@@ -28,7 +29,11 @@ def backgrounds_of(settings: Settings) -> PictureFolder:
 
 
 def create_app(
-    services: Services, clients: ClientEndpoint, status: Status, backgrounds: PictureFolder
+    services: Services,
+    clients: ClientEndpoint,
+    rooms: ProxyEndpoint | None,
+    status: Status,
+    backgrounds: PictureFolder,
 ) -> Starlette:
     """Build the application; reads the built page and the shipped pictures into memory."""
     settings = services.settings
@@ -57,6 +62,8 @@ def create_app(
         WebSocketRoute("/tts-ws", tool.tts_ws),
         Route("/cache/{name:path}", tool.cached, methods=get),
     ]
+    if rooms is not None:
+        routes.insert(1, WebSocketRoute("/proxy-ws", rooms))
     if paths.live2d_models.is_dir():
         routes.append(Mount("/live2d-models", CorsFiles(directory=paths.live2d_models)))
     routes.append(Route("/{path:path}", page.__call__, methods=get))

@@ -95,7 +95,7 @@ class ClientEndpoint:
         while True:
             event = await receive()
             if event["type"] == "websocket.disconnect":
-                return _reason(event)
+                return reason_of(event)
             text = event.get("text")
             await router.receive(text if text is not None else event.get("bytes") or b"")
 
@@ -111,7 +111,8 @@ class ClientEndpoint:
         return None
 
 
-def _reason(event: MutableMapping[str, Any]) -> str:
+def reason_of(event: MutableMapping[str, Any]) -> str:
+    """Why a connection ended, in words."""
     code = event.get("code")
     texts = {
         1000: "closed by the page",

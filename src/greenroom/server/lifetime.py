@@ -16,9 +16,12 @@ from greenroom.agents.pool import EngineLease, EnginePool
 from greenroom.config.characters import CharacterStore
 from greenroom.config.settings import Settings
 from greenroom.history import HistoryStore
+from greenroom.live.rooms import Rooms
 from greenroom.server.app import backgrounds_of, create_app
 from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.metrics import Metrics
+from greenroom.server.proxy_ws import ProxyEndpoint
+from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
 from greenroom.server.warmup import warm_up
 from greenroom.sessions.services import Services, VoicePool
@@ -40,6 +43,7 @@ class Lifetime:
         self.services: Services
         self.status: Status
         self.clients: ClientEndpoint
+        self.rooms: Rooms
         self.app: Any
         self._lease: EngineLease | None = None
 
@@ -77,7 +81,9 @@ class Lifetime:
         self.metrics.watch(self.services.registry, self.root)
         self.status = Status(self.services, self.root, self.metrics)
         self.clients = ClientEndpoint(self.services)
-        self.app = create_app(self.services, self.clients, self.status, backgrounds)
+        self.rooms = Rooms(self.services, self.root.child("rooms"), text_frame)
+        proxy = ProxyEndpoint(self.services, self.rooms) if settings.rooms.enabled else None
+        self.app = create_app(self.services, self.clients, proxy, self.status, backgrounds)
         await warm_up(self.services)
         log.info("agent chosen", agent=agent.kind, why=why)
         self.status.not_ready = f"loading the agent of {first.conf_name}"
@@ -102,6 +108,7 @@ class Lifetime:
     async def close(self, seconds: float) -> None:
         """End everything within about `seconds`; each part has its share, and says what kept it."""
         began = monotonic()
+        await self._stage("rooms", self._close_rooms, seconds / 2)
         report = await self.root_close(seconds / 2)
         if self._lease is not None:
             self._lease.release()
@@ -121,6 +128,9 @@ class Lifetime:
         for context in self.services.registry:
             await context.close("the server shuts down")
         return len(report.abandoned)
+
+    async def _close_rooms(self) -> None:
+        await self.rooms.close("the server shuts down")
 
     async def _close_histories(self) -> None:
         await self.services.histories.aclose(deadline=self.settings.limits.shutdown_seconds / 2)

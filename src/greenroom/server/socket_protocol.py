@@ -11,10 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
 
 SCOPE_KEY = "greenroom.socket"
+"""Where an ASGI endpoint finds its `SocketProtocol`."""
 CLOSE_SECONDS = 2.0
 """How long a client that was sent a close frame may take to answer."""
+
+
+def text_frame(text: str) -> bytes:
+    """A whole text frame as a server sends it (no mask, no compression)."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -42,6 +49,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write a ready frame, so that a broadcast is encoded once for all. False if the peer has gone."""
+        if self.disconnected or self.close_sent or self.transport.is_closing():
+            return False
+        self.transport.write(frame)
+        return True
+
+    def unsent_bytes(self) -> int:
+        """Bytes that the peer has not taken yet."""
+        return self.transport.get_write_buffer_size()
 
     async def send(self, message: Any) -> None:
         await super().send(message)

@@ -1,4 +1,4 @@
-"""The protocol's test tools (olv-protocol §15): `/tts-ws` speaks what one types, `/cache/*` serves the sound."""
+"""The protocol's test tools (olv-protocol §15): `/tts-ws` speaks what one types; `/cache/*` is its sound."""
 
 from __future__ import annotations
 

@@ -125,7 +125,11 @@ class Router:
         if manager is not None:
             text = await self._awake(manager, message.text)
         if text is not None:
-            await self._begin(TurnInput(text, images))
+            await self.say(message, TurnInput(text, images))
+
+    async def say(self, message: c.TextInput, given: TurnInput) -> None:
+        """The visitor's words, ready to be answered."""
+        await self._begin(given)
 
     async def _begin(self, given: TurnInput) -> None:
         if self._context.turns.begin(given):

@@ -146,7 +146,9 @@ class ServiceContext:
 
     def _stalled(self) -> None:
         seconds = self.services.settings.limits.outbox_drain_seconds
-        log.warning("client does not read", client=self.client_uid, waiting=self.outbox.unsent, seconds=seconds)
+        log.warning(
+            "client does not read", client=self.client_uid, waiting=self.outbox.unsent, seconds=seconds
+        )
         self._connection.drop(1013, f"did not read for {seconds:g} s")
 
     # -- the character -------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class Services:
         found = self.agent.openai
         update: dict[str, object] = {"model": wanted.openai.model or found.model}
         if wanted.openai.base_url is None:
-            # With the address goes the key meant for it, and no other: a key never reaches a server of chance.
+            # With the address goes the key meant for it, and no other: none reaches a server of chance.
             update |= {"base_url": found.base_url, "api_key_env": found.api_key_env, "api_key": found.api_key}
         openai = wanted.openai.model_copy(update=update)
         return wanted.model_copy(update={"kind": "openai", "openai": openai})

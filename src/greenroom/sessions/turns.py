@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,18 @@ class Turns:
         except ScopeFull:
             return False
         self._jobs = [*(job for job in self._jobs if not job.done()), job]
+        return True
+
+    async def hold(self, given: TurnInput) -> bool:
+        """`begin`, and wait until that turn has ended; cancelling the caller ends it. False if refused."""
+        if not self.begin(given):
+            return False
+        job = self._jobs[-1]
+        try:
+            await job.wait()
+        except asyncio.CancelledError:
+            job.cancel("whoever held the conversation was cancelled")
+            raise
         return True
 
     async def _run(self, given: TurnInput) -> None:

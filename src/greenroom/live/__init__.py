@@ -1,0 +1,1 @@
+"""Rooms: one character, many viewers, a queue that starves nobody, and the sources that feed it."""
