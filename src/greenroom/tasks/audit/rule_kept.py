@@ -173,12 +173,12 @@ def _grows_in_endless_loop(context: Context, spawn: Spawn, holder: ast.Name, put
             if not _is_plain(module, node):
                 return False
         elif isinstance(node.ctx, ast.Load):
-            parent = module.parents.get(node)
-            if isinstance(parent, ast.Attribute):
-                if parent.attr not in _PUT | _READ:
+            outer = module.parents.get(node)
+            if isinstance(outer, ast.Attribute):
+                if outer.attr not in _PUT | _READ:
                     return False
-            elif isinstance(parent, ast.Call | ast.Return | ast.Assign | ast.keyword | ast.Delete):
-                called = getattr(parent.func, "id", "") if isinstance(parent, ast.Call) else ""
+            elif isinstance(outer, ast.Call | ast.Return | ast.Assign | ast.keyword | ast.Delete):
+                called = getattr(outer.func, "id", "") if isinstance(outer, ast.Call) else ""
                 if called not in _READERS:
                     return False
         else:

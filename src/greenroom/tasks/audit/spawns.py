@@ -178,15 +178,22 @@ class Spawns:
         return found
 
     def _is_known_future(self, call: ast.Call) -> bool:
-        """`ensure_future(task)` for a local that is used elsewhere too: it starts nothing new."""
+        """`ensure_future(task)` for a local that is kept or awaited elsewhere: it starts nothing new."""
         name = call.args[0] if call.args else None
         function = self.module.owner.get(call)
         if not isinstance(name, ast.Name) or function is None or not self._is_plain_local(name.id, function):
             return False
         if not (self.module.resolve(call.func) or "").endswith("ensure_future"):
             return False
-        uses = [node for node in function.everything() if isinstance(node, ast.Name) and node.id == name.id]
-        return sum(isinstance(node.ctx, ast.Load) for node in uses) > 1
+        for node in function.everything():
+            if isinstance(node, ast.Name) and node.id == name.id and node is not name:
+                if not isinstance(node.ctx, ast.Load):
+                    continue
+                for fate in self.fates(node):
+                    kept = fate.kind in (Kind.CONTAINER, Kind.ATTRIBUTE, Kind.AWAITED)
+                    if kept or isinstance(fate.node, ast.Return):
+                        return True
+        return False
 
     def _through_helper(self, call: ast.Call) -> None:
         function = self.module.owner.get(call)
