@@ -170,5 +170,6 @@ def test_greenroom_commands_and_options_exist(path: Path) -> None:
         found += [("serve", option) for option in re.findall(r"`(--[^`]*)`", text)]
         assert {"serve", "check"} <= {command for command, _ in found}
     for command, arguments in found:
+        assert command in COMMANDS, f"{short(path)} names greenroom {command}, which is no command"
         options = {name for parameter in COMMANDS[command].params for name in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", arguments)) <= options, f"greenroom {command} {arguments}"
