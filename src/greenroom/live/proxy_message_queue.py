@@ -30,6 +30,7 @@ class QueueListener(Protocol):
     """Told what becomes of messages, so that it can tell their senders. Must not raise."""
 
     def queued(self, item: QueueItem, position: int, waiting: int) -> None: ...
+    def merged(self, item: QueueItem) -> None: ...
     def moved(self, positions: list[tuple[QueueItem, int]], waiting: int) -> None: ...
     def started(self, item: QueueItem) -> None: ...
     def dropped(self, item: QueueItem, reason: DropReason, retry_after: float) -> None: ...
@@ -103,19 +104,24 @@ class ProxyMessageQueue:
         item = QueueItem(uuid4().hex, sender_id, text, message, priority)
         return self.queue_item(item)
 
-    def queue_item(self, item: QueueItem) -> Offer:
-        """`queue_message` for an item that has its id already (one restored after a restart)."""
+    def queue_item(self, item: QueueItem, *, age: float | None = None) -> Offer:
+        """`queue_message` for an item that has its id; `age` (s) if it was accepted before a restart."""
         self._counts["offered"] += 1
         if not self._open:
             self._drop(item, "room-closed", 0.0)
             return Offer(False, "room-closed")
         now = self._clock()
         self._expire(now)
-        offer = self._policy.offer(item, now)
+        if age is not None and age >= self._policy.limits.max_age:
+            self._drop(item, "expired", 0.0)
+            return Offer(False, "expired")
+        since = now - max(0.0, age or 0.0)
+        offer = self._policy.offer(item, since, accepted_before=age is not None)
         for displaced in offer.displaced:
             self._drop(displaced, "displaced", offer.retry_after)
         if offer.merged_into is not None:
             self._counts["merged"] += 1
+            self._listener.merged(item)
             self._listener.queued(offer.merged_into, offer.position, len(self._policy))
         elif offer.accepted:
             self._counts["accepted"] += 1

@@ -73,17 +73,22 @@ class QueuePolicy:
     def __len__(self) -> int:
         return len(self._by_age)
 
-    def offer(self, item: QueueItem, now: float) -> Offer:
-        """Take a message in, or say why not. Call `expire` first: what is too old must not hold a place."""
+    def offer(self, item: QueueItem, now: float, *, accepted_before: bool = False) -> Offer:
+        """Take a message in, or say why not. Call `expire` first: what is too old must not hold a place.
+
+        `accepted_before`: it was taken in once already, before a restart; no bound may turn it away now.
+        """
         limits = self.limits
         item.queued_at = now
         item.priority = min(max(item.priority, PRIORITIES[-1]), PRIORITIES[0])
-        twin = self._twin(item, now)
+        twin = None if accepted_before else self._twin(item, now)
         if twin is not None:
             twin.copies += 1
             return Offer(False, "duplicate", position=self.position(twin), merged_into=twin)
         displaced: list[QueueItem] = []
-        if self._per_sender.get(item.sender_id, 0) >= limits.per_sender:
+        if accepted_before:
+            pass
+        elif self._per_sender.get(item.sender_id, 0) >= limits.per_sender:
             if limits.drop == "reject-new":
                 return Offer(False, "sender-full", self._retry_after(limits.per_sender))
             displaced.append(self._oldest_of(item.sender_id))

@@ -16,6 +16,7 @@ from uuid import uuid4
 import structlog
 
 from greenroom.conversation.turn import START, TurnInput
+from greenroom.live.journal import Entry, QueueJournal, now
 from greenroom.live.proxy_message_queue import ProxyMessageQueue
 from greenroom.live.queue_policy import DropReason, QueueItem, QueueLimits
 from greenroom.live.viewer import Viewer
@@ -74,8 +75,10 @@ class Room:
         frame: Callable[[str], bytes],
         limits: QueueLimits,
         conversation_seconds: float,
+        journal: QueueJournal | None = None,
     ) -> None:
         self.name = name
+        self._journal = journal
         self.opened_at = monotonic()
         self._frame = frame
         self._audience = Audience(frame)
@@ -92,6 +95,24 @@ class Room:
             conversation_seconds=conversation_seconds,
         )
         self.closed = False
+        self.restarting = False
+        """Set when the server stops: what waits then is answered after the restart."""
+
+    async def say(self, text: str, sender: str, given: TurnInput, priority: int) -> None:
+        """Somebody in the room, or a live chat, says something: it takes its place in the queue."""
+        item = QueueItem(uuid4().hex, sender, text, given, priority)
+        if self._journal is not None:
+            # Pictures are not kept: what a crash interrupts is answered by its words.
+            await self._journal.add(Entry(item.id, self.name, sender, text, priority, now()))
+        self.queue.queue_item(item)
+
+    def restore(self, entries: list[Entry]) -> None:
+        """Take back what a crash left in this room's queue."""
+        for entry in entries:
+            given = TurnInput(entry.text)
+            self.queue.queue_item(
+                QueueItem(entry.id, entry.sender, entry.text, given, entry.priority), age=now() - entry.at
+            )
 
     async def open(self) -> None:
         self._services.registry.add(self.context)
@@ -128,6 +149,8 @@ class Room:
         said.viewer_id = item.sender_id
         await self.context.outbox.put(said)
         await self.context.turns.hold(given)
+        if self._journal is not None:
+            await self._journal.remove(item.id)
 
     def _tell(self, item: QueueItem, message: Message) -> None:
         viewer = self._audience.viewers.get(item.sender_id.partition("/")[0])
@@ -136,6 +159,9 @@ class Room:
 
     def queued(self, item: QueueItem, position: int, waiting: int) -> None:
         self._tell(item, s.QueueState(position=position, waiting=waiting))
+
+    def merged(self, item: QueueItem) -> None:
+        self._forget(item)
 
     def moved(self, positions: list[tuple[QueueItem, int]], waiting: int) -> None:
         for item, position in positions:
@@ -147,8 +173,15 @@ class Room:
     def dropped(self, item: QueueItem, reason: DropReason, retry_after: float) -> None:
         self._tell(item, s.QueueDropped(reason=reason, retry_after=retry_after))
         self._services.meter.refused(f"room {reason}")
+        self._forget(item)
+
+    def _forget(self, item: QueueItem) -> None:
+        if self._journal is not None and not self.restarting:
+            self._journal.remove_soon(item.id)
 
     def ended(self, item: QueueItem, how: str, seconds: float) -> None:
+        if how in ("failed", "timed out"):
+            self._forget(item)
         log.debug("conversation ended", room=self.name, how=how, seconds=round(seconds, 3))
 
     # -- closing -------------------------------------------------------------------------------------------
@@ -183,9 +216,7 @@ class RoomRouter(Router):
         # A bot speaks for many viewers: each of them is a sender, not the bot.
         sender = f"{self._viewer.viewer_id}/{message.name}" if message.name else self._viewer.viewer_id
         text = f"{message.name}: {given.text}" if message.name else given.text
-        self._room.queue.queue_message(
-            text, sender, TurnInput(text, given.images), priority=message.priority or 0
-        )
+        await self._room.say(text, sender, TurnInput(text, given.images), message.priority or 0)
 
     async def create_new_history(self, message: c.CreateNewHistory) -> None:
         if self._room.viewers <= 1 and not self._room.queue.conversation_active:

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from greenroom.conversation.turn import TurnInput
+from greenroom.live.journal import Entry, QueueJournal, now
 from greenroom.live.queue_policy import QueueLimits
 from greenroom.live.room import Room
 from greenroom.live.viewer import Viewer
@@ -17,6 +19,7 @@ from greenroom.tasks import ScopeClosed, ScopeFull, TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.live")
 
+JOURNAL = "rooms.sqlite3"
 NAME = re.compile(r"[\w.-]{1,64}")
 
 
@@ -54,8 +57,25 @@ class Rooms:
             max_running=self._settings.max_concurrent_forwards,
             max_waiting=self._settings.max_rooms,
         )
+        self._journal = QueueJournal(settings.paths.root / JOURNAL, scope) if settings.queue.durable else None
+        self._left: dict[str, list[Entry]] = {}
         self._rooms: dict[str, Room] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    async def open(self) -> None:
+        """Read back what a crash left in the queues; it waits for each room's first viewer."""
+        if self._journal is None:
+            return
+        expired = 0
+        for entry in await self._journal.open():
+            if now() - entry.at >= self._limits.max_age:
+                expired += 1
+                self._services.meter.refused("room expired")
+                self._journal.remove_soon(entry.id)
+            else:
+                self._left.setdefault(entry.room, []).append(entry)
+        restored = sum(len(entries) for entries in self._left.values())
+        log.info("room messages restored", restored=restored, rooms=len(self._left), expired=expired)
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -91,6 +111,7 @@ class Rooms:
                 self._frame,
                 self._limits,
                 self._settings.conversation_seconds,
+                self._journal,
             )
         except ScopeClosed:
             raise RoomRefused(1012, "the server is restarting") from None
@@ -102,7 +123,17 @@ class Rooms:
             await room.close("could not be opened")
             raise
         log.info("room opened", room=name)
+        room.restore(self._left.pop(name, []))
         return room
+
+    async def hear(self, name: str, sender_id: str, sender_name: str, text: str, priority: int) -> bool:
+        """Take a message of a live chat into a room; False if nobody watches there."""
+        room = self._rooms.get(name)
+        if room is None or not room.viewers or room.closed:
+            return False
+        said = f"{sender_name}: {text}" if sender_name else text
+        await room.say(said, sender_id, TurnInput(said), priority)
+        return True
 
     def leave(self, room: Room, viewer: Viewer) -> None:
         """A viewer has gone, in whatever way."""
@@ -135,8 +166,11 @@ class Rooms:
             self._stay(name)
         rooms, self._rooms = list(self._rooms.values()), {}
         for room in rooms:
+            room.restarting = True
             try:
                 await room.close(reason)
             except Exception:
                 log.exception("a room could not be closed", room=room.name)
+        if self._journal is not None:
+            await self._journal.close()
         await self._scope.close(reason=reason)

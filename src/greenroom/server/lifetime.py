@@ -82,6 +82,7 @@ class Lifetime:
         self.status = Status(self.services, self.root, self.metrics)
         self.clients = ClientEndpoint(self.services)
         self.rooms = Rooms(self.services, self.root.child("rooms"), text_frame)
+        await self.rooms.open()
         proxy = ProxyEndpoint(self.services, self.rooms) if settings.rooms.enabled else None
         self.app = create_app(self.services, self.clients, proxy, self.status, backgrounds)
         await warm_up(self.services)
