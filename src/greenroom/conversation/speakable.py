@@ -49,13 +49,13 @@ def _without_nested(text: str, opener: str, closer: str) -> str:
     if opener not in text:
         return text
     kept: list[str] = []
-    depth = 0
+    opened: list[int] = []
     for char in text:
         if char == opener:
-            depth += 1
-        elif char == closer and depth:
-            depth -= 1
-        elif not depth:
+            opened.append(len(kept))
+        elif char == closer and opened:
+            del kept[opened.pop() :]
+        else:
             kept.append(char)
     # An opener without its closer hides nothing: the sentence may have been cut in its middle.
-    return "".join(kept) if depth == 0 else text.replace(opener, "").replace(closer, "")
+    return "".join(kept)

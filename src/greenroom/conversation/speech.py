@@ -13,6 +13,9 @@ from greenroom.voice import Speech, SpeechEngine
 
 log = logging.getLogger("greenroom.conversation")
 
+MAX_LINES = 100
+"""Silent lines that may wait behind one that is being spoken."""
+
 
 @dataclass(slots=True)
 class Line:
@@ -54,6 +57,8 @@ class SpeechLine:
     async def say(self, line: Line) -> None:
         """Take the next line; waits while enough are being spoken."""
         self._raise_error()
+        if len(self._lines) >= MAX_LINES:
+            await self.drained()
         if self._engine is None or not line.spoken:
             line.ready = True
             self._lines.append(line)
@@ -65,7 +70,9 @@ class SpeechLine:
 
     async def _speak(self, engine: SpeechEngine, line: Line) -> None:
         try:
-            line.speech = await engine.synthesize(line.spoken)
+            speech = await engine.synthesize(line.spoken)
+            # Sound in which there is nothing to hear makes clients stumble (olv-protocol §12).
+            line.speech = speech if any(speech.volumes) else None
         except Exception as error:  # noqa: BLE001 - a voice that fails must not silence the text
             log.warning("a sentence could not be spoken: %s: %s", type(error).__name__, error)
         line.ready = True
@@ -106,6 +113,13 @@ class SpeechLine:
             raise self._error
         if self._error is not None:
             raise RuntimeError("the delivery of a line was cancelled") from self._error
+
+    async def finish_silently(self) -> None:
+        """Stop speaking, and deliver what is left without sound: the text is known, nobody need miss it."""
+        await self.close()
+        for line in self._lines:
+            line.ready = True
+        await self._hand_on()
 
     async def close(self) -> None:
         """Give up what is not delivered. Idempotent."""

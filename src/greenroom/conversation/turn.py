@@ -83,7 +83,9 @@ class Stage(Protocol):
     async def ready_agent(self) -> Agent: ...
     def expect_playback(self) -> PlaybackWait: ...
     def history_of_turn(self) -> str: ...
-    async def store(self, history_uid: str, role: Role, content: str, *, wait: bool) -> None: ...
+    async def store(
+        self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class Turn:
         self.phase: Phase = "waiting"
         self.agent: Agent | None = None
         self.history_uid = ""
+        self.silent = False
+        """Set when it is cut off: from then on nothing of it is sent."""
         self.first_reply_seconds: float | None = None
         """From the start of the turn to its first sentence on the way to the client."""
         self._stage = stage
@@ -141,8 +145,7 @@ class Turn:
             try:
                 async with clock:
                     await self._open()
-                    self.agent = await self._stage.ready_agent()
-                    self._character = self._stage.character
+                    self.agent = await self._meet_agent()
                     self.phase = "replying"
                     line = SpeechLine(
                         self._stage.scope, self._stage.speech_engine, self._deliver, self._limits.speech_jobs
@@ -157,6 +160,8 @@ class Turn:
                 await self._send(
                     Error(f"The reply took longer than {seconds:g} s and was stopped.", code="turn-timeout")
                 )
+                if line is not None:
+                    await line.finish_silently()
             if line is not None and line.seconds:
                 await self._play(line.seconds)
         finally:
@@ -166,25 +171,49 @@ class Turn:
 
     async def _open(self) -> None:
         given = self._given
-        self.history_uid = self._stage.history_of_turn()
-        if not given.proactive:
-            # Safe before anything is said about it: whatever a client was answered survives a crash.
-            await self._stage.store(self.history_uid, "human", given.text, wait=True)
-        else:
+        # Safe before anything is said about it: whatever a client was answered survives a crash.
+        await self._join_conversation()
+        if given.proactive:
             await self._send(WANTS_TO_SPEAK)
         await self._send(START)
         await self._send(THINKING)
         if given.transcription is not None:
             await self._send(UserInputTranscription(given.transcription))
 
+    async def _join_conversation(self) -> None:
+        """Make the conversation that is on now the turn's own, and store what the visitor said there."""
+        self._character = self._stage.character
+        self.history_uid = self._stage.history_of_turn()
+        if not self._given.proactive:
+            await self._stage.store(
+                self._character, self.history_uid, "human", self._given.text, wait=True
+            )
+
+    async def _meet_agent(self) -> Agent:
+        """Wait for the agent; if the visitor chose another character or conversation meanwhile, move there.
+
+        Nothing may be awaited between the last look and the agent's taking the message into its memory.
+        """
+        while True:
+            agent = await self._stage.ready_agent()
+            home = (self._stage.character.conf_uid, self._stage.history_of_turn())
+            if home == (self._character.conf_uid, self.history_uid):
+                self._character = self._stage.character
+                return agent
+            await self._join_conversation()
+
     async def _reply(self, agent: Agent, line: SpeechLine) -> None:
         given = self._given
         splitter = SentenceSplitter(faster_first=self._character.faster_first_response)
-        async with aclosing(agent.reply(given.text, given.images, not given.proactive)) as stream:
-            async for token in stream:
-                self._raw.append(token)
-                for piece in splitter.feed(token):
-                    await line.say(self._line(piece))
+        try:
+            async with aclosing(agent.reply(given.text, given.images, not given.proactive)) as stream:
+                async for token in stream:
+                    self._raw.append(token)
+                    for piece in splitter.feed(token):
+                        await line.say(self._line(piece))
+        except AgentError as error:
+            # What came before it is part of the talk: it is shown and spoken to its end.
+            await self._send(Error(f"Error processing agent response: {error}", code="agent"))
         for piece in splitter.flush():
             await line.say(self._line(piece))
         await line.drained()
@@ -231,7 +260,7 @@ class Turn:
         if self.agent is not None:
             self.agent.remember("".join(self._raw))
         if shown:
-            await self._stage.store(self.history_uid, "ai", shown, wait=True)
+            await self._stage.store(self._character, self.history_uid, "ai", shown, wait=True)
         await self._send(NEW_MESSAGE)
         await self._send(END)
 
@@ -245,19 +274,24 @@ class Turn:
         if self.agent is not None:
             self.agent.interrupted(shown, self._character.interrupt_method)
         if shown:
-            await self._stage.store(self.history_uid, "ai", shown, wait=False)
+            await self._stage.store(self._character, self.history_uid, "ai", shown, wait=False)
 
     async def interrupted(self, heard: str) -> None:
         """The visitor cut in after hearing `heard` (the turn has ended by now)."""
+        if not self._shown:
+            # Whatever that was, it was none of this reply.
+            heard = ""
         if self.agent is not None:
             self.agent.interrupted(heard, self._character.interrupt_method)
         if self.history_uid:
+            store = self._stage.store
             if heard:
-                await self._stage.store(self.history_uid, "ai", heard, wait=False)
-            await self._stage.store(self.history_uid, "system", "[Interrupted by user]", wait=False)
+                await store(self._character, self.history_uid, "ai", heard, wait=False)
+            await store(self._character, self.history_uid, "system", "[Interrupted by user]", wait=False)
 
     async def _send(self, message: Message) -> None:
-        await self._stage.say(message, self)
+        if not self.silent:
+            await self._stage.say(message, self)
 
 
 def filters_of(character: Character) -> SpeechFilters:
