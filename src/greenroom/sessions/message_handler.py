@@ -30,9 +30,9 @@ class Waiter:
             self.cancel()
 
     def cancel(self) -> None:
-        """Wait no longer. Idempotent."""
+        """Wait no longer: whoever still waits is told False. Idempotent."""
         self._handler.remove(self)
-        self._answer.cancel()
+        self._resolve(False)
 
     def _resolve(self, answered: bool) -> None:
         if not self._answer.done():

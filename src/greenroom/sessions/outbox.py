@@ -7,7 +7,7 @@ and nobody else's; one that does not read at all is given up after a deadline.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
 from greenroom.conversation.turn import ClientGone
@@ -52,7 +52,7 @@ class Outbox:
         self._queue: deque[tuple[str, object]] = deque()
         self._size = 0
         self._wakeup: asyncio.Future[None] | None = None
-        self._senders: deque[asyncio.Future[None]] = deque()
+        self._senders: OrderedDict[asyncio.Future[None], tuple[str, object]] = OrderedDict()
         self._closed = False
         self._why = "closed"
         self.sent = 0
@@ -72,43 +72,48 @@ class Outbox:
 
         Raises `OutboxClosed` once the client has gone.
         """
-        # Whoever waits goes first, so that frames keep their order also when the box is full.
-        while not self._closed and (self._full() or self._senders):
-            room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._senders.append(room)
+        if not self._closed and (self._senders or self._full()):
+            # Whoever lets it in moves the frame, so nobody can slip in before its sender wakes.
+            admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._senders[admitted] = (text, tag)
             try:
-                await room
-            except asyncio.CancelledError:
-                if room.done() and not room.cancelled():
-                    self._let_in()
-                else:
-                    self._senders.remove(room)
-                raise
-            if not self._full():
-                break
+                await admitted
+            finally:
+                self._senders.pop(admitted, None)
+        elif not self._closed:
+            self._add(text, tag)
         if self._closed:
             raise OutboxClosed(self._why)
+
+    def _add(self, text: str, tag: object) -> None:
         self._queue.append((text, tag))
         self._size += len(text)
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
-        if self._senders and not self._full():
-            self._let_in()
 
     def _full(self) -> bool:
         return len(self._queue) >= self._max_messages or (self._size >= self._max_bytes and bool(self._queue))
 
     def _let_in(self) -> None:
-        while self._senders:
-            room = self._senders.popleft()
-            if not room.done():
-                room.set_result(None)
-                return
+        while self._senders and not self._full():
+            admitted, (text, tag) = self._senders.popitem(last=False)
+            # One that was cancelled a moment ago has not heard of it yet.
+            if not admitted.done():
+                self._add(text, tag)
+                admitted.set_result(None)
 
     def discard(self, tag: object) -> int:
-        """Take back all frames of a group that are not written yet; returns how many."""
+        """Take back all frames of a group that are not written yet, also those that wait for room.
+
+        Returns how many; their senders go on as if they were sent.
+        """
         kept = [item for item in self._queue if item[1] is not tag]
         taken = len(self._queue) - len(kept)
+        for admitted in [key for key, item in self._senders.items() if item[1] is tag]:
+            del self._senders[admitted]
+            if not admitted.done():
+                admitted.set_result(None)
+            taken += 1
         if taken:
             self._queue = deque(kept)
             self._size = sum(len(text) for text, _ in kept)
@@ -153,9 +158,9 @@ class Outbox:
         self.unsent = len(self._queue)
         self._queue.clear()
         self._size = 0
-        for room in self._senders:
-            if not room.done():
-                room.set_result(None)
+        for admitted in self._senders:
+            if not admitted.done():
+                admitted.set_result(None)
         self._senders.clear()
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)

@@ -60,9 +60,11 @@ class Router:
         try:
             message = decode(data)
         except UnknownType as error:
+            await self._keep_pace()
             log.debug("unknown message type", client=context.client_uid[:8], type=error.type)
             return
         except InvalidMessage as error:
+            await self._keep_pace()
             context.services.meter.refused("invalid")
             await self._reply(s.Error(error.message, code=error.code, field=error.field))
             return
@@ -196,7 +198,9 @@ class Router:
             )
         if isinstance(message, c.MicAudioEnd):
             self._told_no_ears = False
-            await self._reply(END)
+            if self._context.turns.current is None:
+                # The page waits for the reply to what it recorded; but not while another reply is under way.
+                await self._reply(END)
 
     # -- characters and looks ------------------------------------------------------------------------------
 
@@ -249,6 +253,8 @@ class Router:
         context = self._context
         await context.turns.cut("another conversation was opened")
         stored = await context.services.histories.messages(context.character.conf_uid, message.history_uid)
+        # One that waited may have begun to answer while the lines were read.
+        await context.turns.cut("another conversation was opened")
         talk = [line for line in stored if line.role != "system"]
         context.set_history(
             message.history_uid,

@@ -26,7 +26,7 @@ from greenroom.agents.pool import EngineLease
 from greenroom.config.character import Character
 from greenroom.config.errors import ConfigError
 from greenroom.conversation.turn import Turn
-from greenroom.history import HistoryBusy, HistoryError, Role, new_history_uid
+from greenroom.history import HistoryError, Role, new_history_uid
 from greenroom.protocol import Message, encode
 from greenroom.protocol.server_messages import (
     ConfigSwitched,
@@ -41,7 +41,7 @@ from greenroom.sessions.outbox import Outbox, OutboxClosed
 from greenroom.sessions.services import Services
 from greenroom.sessions.turns import Turns
 from greenroom.sessions.wake_word_manager import WakeWordManager
-from greenroom.tasks import CloseReport, LatestSlot, TaskScope
+from greenroom.tasks import CloseReport, LatestSlot, ScopeClosed, TaskScope
 from greenroom.voice import SpeechEngine
 
 log = structlog.stdlib.get_logger("greenroom.sessions")
@@ -67,8 +67,10 @@ class Earlier:
     """The character that stands by while another one loads."""
 
     character: Character
-    agent: Agent
+    agent: Agent | None
+    """None if it was never needed: nobody had spoken yet."""
     history_uid: str | None
+    remembered: tuple[ChatMessage, ...]
     wake_words: WakeWordManager | None
 
 
@@ -164,10 +166,11 @@ class ServiceContext:
             await self.send(self.announcement())
             return
         await self.turns.cut("the character was switched")
-        if self._agent is not None and self._init.current is None:
-            self._earlier = Earlier(self.character, self._agent, self.history_uid, self.wake_word_manager)
-        elif self._earlier is None and self._agent is not None:
-            self._agent.close()
+        if self._earlier is None:
+            # With one there, who is on stage now has not been ready yet: no one to come back to.
+            self._earlier = Earlier(
+                self.character, self._agent, self.history_uid, self._remembered, self.wake_word_manager
+            )
         self._agent = None
         self._remembered = ()
         self.history_uid = None
@@ -178,7 +181,10 @@ class ServiceContext:
         await self.send(ConfigSwitched(f"Switched to config: {file}"))
 
     def _start_init(self) -> None:
-        self._init.start(self._finish_heavy_init, self.character)
+        try:
+            self._init.start(self._finish_heavy_init, self.character)
+        except ScopeClosed:
+            raise OutboxClosed("the page was closed") from None
 
     async def _finish_heavy_init(self, character: Character) -> None:
         """The slow part of a switch. Installs its result without a pause, so a cancel leaves nothing."""
@@ -191,6 +197,10 @@ class ServiceContext:
             await self._init_failed(character, error)
         except AgentError as error:
             await self._init_failed(character, error)
+        except Exception as error:
+            log.exception("agent init failed unexpectedly", client=self.client_uid)
+            reason = AgentError(f"{type(error).__name__}.", hint="The server's log says more.")
+            await self._init_failed(character, reason)
         else:
             self._install(character, lease)
 
@@ -207,9 +217,9 @@ class ServiceContext:
         self._init_error = None
         memory.load(self._remembered)
         self._remembered = ()
-        if self._earlier is not None:
-            self._earlier.agent.close()
-            self._earlier = None
+        earlier, self._earlier = self._earlier, None
+        if earlier is not None and earlier.agent is not None:
+            earlier.agent.close()
 
     async def _init_failed(self, character: Character, error: AgentError) -> None:
         self._init_failures += 1
@@ -222,6 +232,7 @@ class ServiceContext:
             self.character = earlier.character
             self._agent = earlier.agent
             self.history_uid = earlier.history_uid
+            self._remembered = earlier.remembered
             self.wake_word_manager = earlier.wake_words
         await self.send_error(f"{character.conf_name} could not be loaded: {error}", code="init-failed")
         if earlier is not None:
@@ -277,10 +288,10 @@ class ServiceContext:
         """Where a turn is stored; bots never ask for a history, and get one with their first message."""
         return self.history_uid or self.new_history()
 
-    async def store(self, history_uid: str, role: Role, content: str, *, wait: bool) -> None:
+    async def store(
+        self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
+    ) -> None:
         """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
-        character = self.character
-        stored: asyncio.Future[None] | None = None
         try:
             stored = self.services.histories.append_nowait(
                 character.conf_uid,
@@ -290,24 +301,27 @@ class ServiceContext:
                 name=character.character_name if role == "ai" else None,
                 avatar=(character.avatar or None) if role == "ai" else None,
             )
-            if wait:
-                async with asyncio.timeout(STORE_SECONDS):
-                    await asyncio.shield(stored)
-            else:
-                stored.add_done_callback(self._stored)
+        except HistoryError as error:
+            log.error("a line was not stored", client=self.client_uid, error=str(error))
+            await self._tell_not_stored(str(error))
+            return
+        stored.add_done_callback(self._stored)
+        if not wait:
+            return
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await asyncio.shield(stored)
         except TimeoutError:
-            if stored is not None:
-                stored.add_done_callback(self._stored)
-            await self._not_stored(f"not safe after {STORE_SECONDS:g} s")
-        except (HistoryBusy, HistoryError) as error:
-            await self._not_stored(str(error))
+            log.warning("a line is not safe yet", client=self.client_uid, seconds=STORE_SECONDS)
+            await self._tell_not_stored(f"not safe after {STORE_SECONDS:g} s")
+        except HistoryError as error:
+            await self._tell_not_stored(str(error))
 
     def _stored(self, stored: asyncio.Future[None]) -> None:
         if not stored.cancelled() and (error := stored.exception()) is not None:
             log.error("a line was not stored", client=self.client_uid, error=str(error))
 
-    async def _not_stored(self, why: str) -> None:
-        log.error("a line was not stored", client=self.client_uid, error=why)
+    async def _tell_not_stored(self, why: str) -> None:
         await self.send_error(f"This message could not be stored: {why}", code="not-stored")
 
     # -- the turn's view (conversation.turn.Stage) -----------------------------------------------------------
@@ -328,25 +342,37 @@ class ServiceContext:
         unsent = self.outbox.close()
         failures: list[str] = []
         waiters = self.message_handler.close()
-        tasks = await self.scope.close(reason=reason)
-        agents = [self._agent] if self._agent is not None else []
-        if self._earlier is not None:
-            agents.append(self._earlier.agent)
+        try:
+            tasks = await self.scope.close(reason=reason)
+        except asyncio.CancelledError:
+            # The scope's close goes on without us; what is not in it is let go of now, or it never is.
+            self._release(failures)
+            raise
+        engines = self._release(failures)
+        wake_words, self.wake_word_manager = self.wake_word_manager, None
+        seconds = monotonic() - began
+        if self._report is None:
+            self._report = ContextReport(seconds, tasks, waiters, engines, unsent, tuple(failures))
+            self.services.meter.client_closed(seconds, tasks.clean and not failures)
+            self._log_close(reason, wake_words is not None)
+        return self._report
+
+    def _release(self, failures: list[str]) -> int:
+        """Give the engines back and leave the registry; returns how many engines there were. Idempotent."""
+        agents = [self._agent, self._earlier.agent if self._earlier is not None else None]
         self._agent = None
         self._earlier = None
+        released = 0
         for agent in agents:
+            if agent is None:
+                continue
+            released += 1
             try:
                 agent.close()
             except Exception as error:  # noqa: BLE001 - one that fails must not keep the others from closing
                 failures.append(f"agent: {error}")
         self.services.registry.remove(self)
-        wake_words, self.wake_word_manager = self.wake_word_manager, None
-        seconds = monotonic() - began
-        if self._report is None:
-            self._report = ContextReport(seconds, tasks, waiters, len(agents), unsent, tuple(failures))
-            self.services.meter.client_closed(seconds, tasks.clean and not failures)
-            self._log_close(reason, wake_words is not None)
-        return self._report
+        return released
 
     def _log_close(self, reason: str, wake_words: bool) -> None:
         report = self._report

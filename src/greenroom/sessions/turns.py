@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from greenroom.config.settings import LimitSettings
 from greenroom.conversation.turn import END, INTERRUPTED, NEW_MESSAGE, Turn, TurnInput, TurnLimits
 from greenroom.sessions.outbox import OutboxClosed
-from greenroom.tasks import AnyJob, Job, ScopeFull, current_job
+from greenroom.tasks import AnyJob, Job, QueuedJob, ScopeClosed, ScopeFull, current_job
 
 if TYPE_CHECKING:
     from greenroom.sessions.service_context import ServiceContext
@@ -36,11 +36,16 @@ class Turns:
         return self._turn
 
     def begin(self, given: TurnInput) -> bool:
-        """Start a turn, or let it wait for its place; False if too many wait already."""
+        """Start a turn, or let it wait for its place; False if too many wait already.
+
+        Raises `OutboxClosed` once the client has gone.
+        """
         try:
             job = self._scope.start(self._run, given, name="turn")
         except ScopeFull:
             return False
+        except ScopeClosed:
+            raise OutboxClosed("the page was closed") from None
         self._jobs = [*(job for job in self._jobs if not job.done()), job]
         return True
 
@@ -81,7 +86,8 @@ class Turns:
     async def interrupt(self, heard: str) -> bool:
         """The visitor cut in: end the turn, send nothing more of it, keep `heard`. False if none ran."""
         for job in self._jobs:
-            if job.state == "waiting":
+            # Also one that has its place and has not taken its first step yet: it is nobody's turn so far.
+            if not job.done() and self._job is not (job.job if isinstance(job, QueuedJob) else job):
                 job.cancel(INTERRUPTED)
         turn = await self._end(INTERRUPTED + " by the visitor", discard=True)
         if turn is None:
@@ -94,16 +100,19 @@ class Turns:
 
         One that still waits for its agent goes on: its answer has not begun, the next agent will give it.
         """
-        if self._turn is not None and self._turn.phase == "waiting":
-            return
-        if await self._end(why, discard=False) is not None:
-            await self._context.send(NEW_MESSAGE)
-            await self._context.send(END)
+        ended = None
+        # While the client is told, the next one may begin to answer. No await may follow the last look.
+        while (turn := self._turn) is not None and turn is not ended and turn.phase != "waiting":
+            ended = turn
+            if await self._end(why, discard=False) is not None:
+                await self._context.send(NEW_MESSAGE)
+                await self._context.send(END)
 
     async def _end(self, reason: str, *, discard: bool) -> Turn | None:
         turn, job = self._turn, self._job
         if turn is None or job is None or turn.phase in ("ending", "ended"):
             return None
+        turn.silent = True
         job.cancel(reason)
         if discard:
             self._context.outbox.discard(turn)
