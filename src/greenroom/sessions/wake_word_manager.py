@@ -18,6 +18,8 @@ from typing import Literal
 
 WakeState = Literal["listening", "active"]
 WakeAction = Literal["wake_up", "sleep", "ignored", "pass"]
+MAX_HEARD = 4000
+"""Characters of a text in which words are looked for: nobody calls a name after so many."""
 _GAP = r"[\W_]*"
 _MARKS = " \t\r\n,.!?;:~-—…，。！？；：、～·・"
 
@@ -72,7 +74,7 @@ class WakeWordManager:
         if self.state == "active" and self._idle_seconds and now - self._last > self._idle_seconds:
             self.state = "listening"
         self._last = now
-        folded, places = _fold(text)
+        folded, places = _fold(text[:MAX_HEARD])
         if self.state == "listening":
             found = _first(self._wake, folded)
             if found is None:
@@ -105,10 +107,16 @@ def _fold(text: str) -> tuple[str, list[int]]:
     """Width and case folded away, with the place in the original of each character (and of the end)."""
     folded: list[str] = []
     places: list[int] = []
-    for index, char in enumerate(text):
-        for part in unicodedata.normalize("NFKC", char).casefold():
+    index = 0
+    while index < len(text):
+        end = index + 1
+        # A letter and its marks are one: half-width katakana, and text that comes decomposed, need it.
+        while end < len(text) and (text[end] in "ﾞﾟ" or unicodedata.combining(text[end])):
+            end += 1
+        for part in unicodedata.normalize("NFKC", text[index:end]).casefold():
             folded.append(part)
             places.append(index)
+        index = end
     places.append(len(text))
     return "".join(folded), places
 
@@ -117,10 +125,10 @@ def _edge(char: str) -> str:
     """The class of characters that would continue a word beyond `char`; empty if nothing would."""
     name = unicodedata.name(char, "")
     if name.startswith("KATAKANA"):
-        return r"[゠-ヿｦ-ﾟ]"
+        return r"[ァ-ヺー-ヿ]"
     if name.startswith(("CJK", "HIRAGANA")):
         return ""
-    # Letters of scripts with spaces, digits and the apostrophe; Chinese, Japanese and Korean may follow.
+    # Letters of scripts with spaces, and digits; Chinese, Japanese and Korean may follow.
     return r"[^\W_぀-ヿ㐀-鿿가-힯]" if char.isalnum() else ""
 
 
@@ -134,7 +142,8 @@ def _compile(words: Mapping[str, Sequence[str]]) -> list[_Word]:
                 continue
             before, after = _edge(parts[0][0]), _edge(parts[-1][-1])
             body = _GAP.join(re.escape(part) for part in parts)
-            pattern = (rf"(?<!{before})" if before else "") + body + (rf"(?!{after})" if after else "")
+            # What follows an apostrophe belongs to the word before it: "end" is not in "end's".
+            pattern = (rf"(?<!{before})" if before else "") + body + (rf"(?!['’]?{after})" if after else "")
             compiled.append(_Word(text, language, re.compile(pattern)))
     # The longest first: of "white" and "hey white" at one place the latter is meant.
     return sorted(compiled, key=lambda word: -len(word.text))

@@ -54,8 +54,9 @@ class ToneVoice(SpeechEngine):
 @lru_cache(maxsize=8)
 def hum(seconds: float) -> Speech:
     """A soft tone that swells and fades four times a second, like syllables."""
-    count = int(RATE * seconds)
-    samples = array(
+    count = round(RATE * seconds)
+    # Both waves fit a whole number of times into a quarter of a second: long sounds cost hardly more.
+    quarter = array(
         "h",
         (
             int(
@@ -63,7 +64,8 @@ def hum(seconds: float) -> Speech:
                 * math.sin(2 * math.pi * 220 * i / RATE)
                 * (0.55 - 0.45 * math.cos(2 * math.pi * 4 * i / RATE))
             )
-            for i in range(count)
+            for i in range(RATE // 4)
         ),
     )
+    samples = (quarter * (count // len(quarter) + 1))[:count]
     return Speech(wav_file(samples, RATE), count / RATE, volumes(samples, RATE))
