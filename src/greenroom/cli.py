@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from greenroom import __version__
+from greenroom.live.sources.commands import app as sources_app
 
 app = typer.Typer(
     name="greenroom",
@@ -18,6 +19,8 @@ app = typer.Typer(
     help="The conversation server for AI characters: the 10,000th visitor waits no longer than the first.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(sources_app, name="sources")
 
 SERVE_HELP = """Serve the page and the Open-LLM-VTuber client protocol.
 

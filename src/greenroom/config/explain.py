@@ -86,12 +86,32 @@ def _field(model: type[Any], path: KeyPath) -> tuple[type[Any] | None, FieldInfo
     """Return the innermost section on the path and, if it has it, the field the path ends in."""
     section: type[Any] | None = model
     info: FieldInfo | None = None
+    items: Any = None
     for index, step in enumerate(path):
-        info = fields_of(section).get(str(step)) if section else None
-        if index == len(path) - 1 or info is None:
+        last = index == len(path) - 1
+        if isinstance(step, int):
+            # An item of a list: of sections, whose fields follow, or of plain values.
+            items = _item_of(items)
+            section = section_of(items)
+            if last or section is None:
+                return section, None
+            continue
+        info = fields_of(section).get(step) if section else None
+        if last or info is None:
             return section, info
-        section = section_of(info.annotation)
+        items = info.annotation
+        section = section_of(items)
     return section, info
+
+
+def _item_of(annotation: Any) -> Any:
+    """Return what a list holds, by its annotation; None for anything else."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
+    if typing.get_origin(annotation) in (list, tuple):
+        item = typing.get_args(annotation)[0]
+        return typing.get_args(item)[0] if typing.get_origin(item) is typing.Annotated else item
+    return None
 
 
 def _is_secret(path: KeyPath, info: FieldInfo | None) -> bool:

@@ -89,6 +89,21 @@ class Layers:
             self._origins[here] = Origin(document.file, document.line(there), document.hides(there))
             if isinstance(item, list):
                 self._place_items(item, here, document, at)
+            elif isinstance(item, dict):
+                self._place_fields(item, here, document, at)
+
+    def _place_fields(
+        self, fields: Mapping[str, Any], path: KeyPath, document: Document, at: KeyPath
+    ) -> None:
+        """Remember where the fields of a section inside a list stand."""
+        for name, value in fields.items():
+            here = (*path, name)
+            there = (*at, *here)
+            self._origins[here] = Origin(document.file, document.line(there), document.hides(there))
+            if isinstance(value, dict):
+                self._place_fields(value, here, document, at)
+            elif isinstance(value, list):
+                self._place_items(value, here, document, at)
 
     def _not_a_section(self, path: KeyPath) -> None:
         origin = self.origin(path) or Origin("configuration")

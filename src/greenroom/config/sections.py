@@ -15,17 +15,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.dataclasses import dataclass
 
 from greenroom.config.explain import Noun
+from greenroom.config.source_urls import parse_source_url
 
 __all__ = [
     "AgentSettings",
     "BuiltinSettings",
     "LimitSettings",
     "LogSettings",
+    "ModerationSettings",
     "OpenAISettings",
     "QueueSettings",
     "RoomSettings",
     "Section",
     "ServerSettings",
+    "SourceSettings",
     "TtsSettings",
     "VoiceSettings",
     "WakeWordSettings",
@@ -70,6 +73,17 @@ def _variable(text: str) -> str:
         raise ValueError(
             "is not the name of an environment variable; put the key into one and the variable's name here"
         )
+    return text
+
+
+def _source_url(text: str) -> str:
+    parse_source_url(text)
+    return text.strip()
+
+
+def _room_name(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]{1,64}", text):
+        raise ValueError('is not a room\'s name; use up to 64 letters, digits, "-", "_" or "."')
     return text
 
 
@@ -203,6 +217,41 @@ class RoomSettings(Section):
     max_concurrent_forwards: int = Field(default=5, ge=1, le=1000)
     """Conversations at once, over all rooms."""
     conversation_seconds: Seconds = 240
+
+
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+PerMinute = Annotated[int, Field(ge=0, le=100_000)]
+"""Messages in any 60 seconds; 0: no limit."""
+
+
+class ModerationSettings(Section):
+    """Which messages of a live chat reach the character; its owner and moderators are exempt."""
+
+    max_length: int = Field(default=300, ge=0, le=2000)
+    """In characters; longer messages are refused. 0: no limit."""
+    links: bool = False
+    """Whether messages with links pass."""
+    blocked_words: tuple[Word, ...] = Field(default=(), max_length=5000)
+    """Refused as whole words, in any case; in Chinese and Japanese anywhere in the text."""
+    max_repeats: int = Field(default=20, ge=0, le=2000)
+    """The same character more often in a row is spam. 0: no limit."""
+    sender_per_minute: PerMinute = 10
+    per_minute: PerMinute = 600
+    """All senders of the source together."""
+    ignore_commands: bool = True
+    """Whether messages such as "!uptime", which are meant for bots, are passed over."""
+
+
+class SourceSettings(Section):
+    """A live chat whose messages go to a room."""
+
+    url: Annotated[str, AfterValidator(_source_url)] = Field(max_length=500)
+    room: Annotated[str, AfterValidator(_room_name)] = "main"
+    key_env: Annotated[str, AfterValidator(_variable)] = Field(default="", max_length=200)
+    """The variable that holds the key or cookie; empty: YOUTUBE_API_KEY or BILIBILI_SESSDATA."""
+    poll_seconds: float = Field(default=5.0, ge=1, le=3600, allow_inf_nan=False)
+    """YouTube only: the shortest pause between two questions, each of which costs quota."""
+    moderation: ModerationSettings = ModerationSettings()
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

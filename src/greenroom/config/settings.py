@@ -32,6 +32,7 @@ from greenroom.config.sections import (
     RoomSettings,
     Section,
     ServerSettings,
+    SourceSettings,
     TtsSettings,
     VoiceSettings,
     WakeWordSettings,
@@ -47,6 +48,7 @@ __all__ = [
     "RoomSettings",
     "ServerSettings",
     "Settings",
+    "SourceSettings",
     "TtsSettings",
     "VoiceSettings",
     "WakeWordSettings",
@@ -73,6 +75,8 @@ class Settings(Section):
     voice: VoiceSettings = VoiceSettings()
     rooms: RoomSettings = RoomSettings()
     queue: QueueSettings = QueueSettings()
+    sources: tuple[SourceSettings, ...] = Field(default=(), max_length=100)
+    """Live chats that feed rooms."""
     log: LogSettings = LogSettings()
     data_dir: Path | None = None
     """Histories and the user's own files; None: the system's place for them."""

@@ -1,4 +1,4 @@
-"""Where live chat comes from, as a user writes it: `twitch://name`, or the address copied from the browser."""
+"""Where live chat comes from, as users write it: `twitch://name`, or the address out of the browser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _IRC_CHANNEL = re.compile(r"[^\x00-\x20,:\x7f]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class SourceAddress:
-    """What to listen to. `name`: a Twitch or IRC channel, a room number, a video id, a channel id or @handle."""
+    """What to listen to. `name`: a Twitch or IRC channel, a room number, a video or channel id, a @handle."""
 
     platform: Platform
     name: str
@@ -85,8 +85,8 @@ def _named(platform: Platform, name: str) -> SourceAddress:
         return SourceAddress("bilibili", name)
     if not (_CHANNEL.fullmatch(name) or _HANDLE.fullmatch(name) or _VIDEO.fullmatch(name)):
         raise ValueError(
-            "names no YouTube video or channel; write the video's id (11 characters), the channel's id (UC...) "
-            'or its handle: "youtube://@channel"'
+            "names no YouTube video or channel; write the video's id (11 characters), the channel's id "
+            '(UC...) or its handle: "youtube://@channel"'
         )
     return SourceAddress("youtube", name)
 
@@ -108,7 +108,7 @@ def _site(parts: SplitResult) -> SourceAddress:
     video = parse_qs(parts.query).get("v", [""])[0]
     if host == "youtu.be":
         video = steps[0] if steps else ""
-    elif (steps[:1] in (["live"], ["embed"], ["shorts"]) and len(steps) > 1) or (steps[:1] == ["channel"] and len(steps) > 1):
+    elif len(steps) > 1 and steps[0] in ("live", "embed", "shorts", "channel"):
         video = steps[1]
     elif steps and steps[0].startswith("@"):
         video = steps[0]

@@ -1,4 +1,4 @@
-"""Tests of the IRC source against a real server, and against scripted ones for what a real one rarely does."""
+"""Tests of the IRC source: with a real server, and with scripted ones for what a real one rarely does."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ async def read_until(reader: asyncio.StreamReader, mark: str) -> str:
     return got
 
 
-async def take(source: IrcSource, count: int) -> list[ChatMessage]:
-    """The first messages of a source."""
-    got: list[ChatMessage] = []
-    async with asyncio.timeout(10), aclosing(source.messages()) as messages:  # type: ignore[type-var]
+async def take(source: IrcSource, count: int, got: list[ChatMessage] | None = None) -> list[ChatMessage]:
+    """The first messages of a source; into `got`, if it may end with an error."""
+    got = [] if got is None else got
+    async with asyncio.timeout(10), aclosing(source.messages()) as messages:
         async for message in messages:
             got.append(message)
             if len(got) == count:
@@ -194,9 +194,7 @@ async def test_twitch_conversation():
         source.on_connected = lambda: connected.append(True)
         got: list[ChatMessage] = []
         with pytest.raises(SourceError, match="the server closed the connection"):
-            async with aclosing(source.messages()) as messages:  # type: ignore[type-var]
-                async for message in messages:
-                    got.append(message)
+            await take(source, 3, got)
     assert connected == [True]
     assert "CAP REQ :twitch.tv/tags" in sent[0]
     assert "NICK justinfan" in sent[0]
@@ -263,7 +261,7 @@ async def test_a_channel_that_does_not_answer():
 
 
 async def test_tls():
-    """Over TLS a server with a trusted certificate is read; one that nobody vouches for is refused for good."""
+    """Over TLS a trusted server is read; one that nobody vouches for is refused for good."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_until(reader, "JOIN")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,11 +78,11 @@ class ChatSource(ABC):
         """Called once per connection, when messages can arrive from now on."""
 
     @abstractmethod
-    def messages(self) -> AsyncIterator[ChatMessage]:
+    def messages(self) -> AsyncGenerator[ChatMessage, None]:
         """Connect and give messages as they come, oldest first; an async generator.
 
-        One connection: it ends when the stream has ended, and raises `SourceError` when it is lost or refused.
-        Everything it holds is released when the generator is closed or its task is cancelled.
+        One connection: it ends when the stream has ended, and raises `SourceError` when it is lost or
+        refused. Everything it holds is released when the generator is closed or its task is cancelled.
         """
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from greenroom.config.source_urls import SourceAddress
 from greenroom.live.sources.base import ChatMessage, ChatSource, SourceError
@@ -56,7 +56,7 @@ class IrcSource(ChatSource):
             return f"the chat of {self._settings.channel.removeprefix('#')} on Twitch"
         return f"{self._settings.channel} on the IRC server {self._host}:{self._port}"
 
-    async def messages(self) -> AsyncIterator[ChatMessage]:
+    async def messages(self) -> AsyncGenerator[ChatMessage, None]:
         reader, writer = await self._connect()
         try:
             chat = IrcChat(self._settings, digits=_digits)

@@ -1,7 +1,7 @@
 """One conversation with an IRC server that is only read: Twitch's dialect, or the plain one. Sans-I/O.
 
-Twitch lets anybody read a chat under a name `justinfan` with digits, without an account or a key. Its tags tell the
-shown name, the badges (broadcaster, moderator) and the bits that were paid.
+Twitch lets anybody read a chat under a name `justinfan` with digits, without an account or a key. Its tags
+tell the shown name, the badges (broadcaster, moderator) and the bits that were paid.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class IrcChat:
         self._send("PING :greenroom")
 
     def feed(self, data: bytes) -> list[ChatMessage]:
-        """Take what arrived; returns the messages in it, also those that came just before the end (see `lost`)."""
+        """Take what arrived; returns the messages in it, also those just before the end (see `lost`)."""
         messages: list[ChatMessage] = []
         try:
             for text in self._buffer.feed(data):

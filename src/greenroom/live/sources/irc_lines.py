@@ -1,7 +1,7 @@
 """IRC's wire: bytes to lines, lines to parts. Sans-I/O.
 
-A parser of our own, because it is small: what is maintained either speaks Twitch's EventSub and wants a registered
-app (twitchio, twitchAPI), or brings a whole IRC client with a reactor of its own.
+A parser of our own, because it is small: the maintained libraries either speak Twitch's EventSub and want a
+registered app (twitchio has dropped IRC), or bring a whole IRC client with a reactor of its own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which messages of a live chat reach the character. Sans-I/O.
 
-A cheap check stands before a dear one, and the rates come last: only what would otherwise pass uses them up, so
-spam that is refused for its content takes no polite viewer's place.
+A cheap check stands before a dear one, and the rates come last: only what would otherwise pass uses them up,
+so spam that is refused for its content takes no polite viewer's place.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from greenroom.live.sources.base import EVERYBODY, MAX_NAME, MAX_TEXT, OWNER, ChatMessage, clipped
@@ -52,7 +52,7 @@ class ModerationRules:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a message: the cleaned one to pass on, or the reason why not (and the word it was for)."""
+    """What became of a message: the cleaned one to pass on, or why not (and the word it was for)."""
 
     message: ChatMessage | None
     reason: Reason | None = None
@@ -84,9 +84,9 @@ class Moderation:
         self._senders: OrderedDict[str, deque[float]] = OrderedDict()
 
     @property
-    def refused(self) -> Mapping[Reason, int]:
+    def refused(self) -> Mapping[str, int]:
         """How many were refused, by reason."""
-        return dict(self._refused)
+        return {str(reason): count for reason, count in self._refused.items()}
 
     def judge(self, message: ChatMessage) -> Verdict:
         """Take a message; tells whether and how it goes on."""
@@ -101,18 +101,7 @@ class Moderation:
             return verdict
         self.accepted += 1
         name = clipped(clean(message.sender_name), MAX_NAME) or "?"
-        return Verdict(
-            ChatMessage(
-                message.source,
-                message.id,
-                message.sender_id,
-                name,
-                text,
-                message.priority,
-                message.paid,
-                message.at,
-            )  # fmt: skip
-        )
+        return Verdict(replace(message, sender_name=name, text=text))
 
     def _look(self, message: ChatMessage, text: str) -> Verdict | None:
         """The reason in the message itself."""

@@ -1,7 +1,8 @@
 """Keeps a source of live chat running: one job, which connects again after a loss, and hands messages on.
 
-The job is the only one who touches the source. Between two attempts it waits for an event, so "try again now"
-works at once, and a source that cannot succeed without its user (a wrong name, a missing key) stops and says so.
+The job is the only one who touches the source. Between two attempts it waits for an event, so "try again
+now" works at once. A source that cannot succeed without its user (a wrong name, a missing key) stops and says
+so.
 """
 
 from __future__ import annotations
@@ -176,7 +177,7 @@ class SourceRunner:
         except SourceError as error:
             self._error = error
         except Exception as error:
-            # A defect of ours or an answer nobody has seen before: reported whole, and no reason to go silent.
+            # A defect of ours, or an answer nobody has seen before: reported whole, and tried again.
             log.exception("the source failed unexpectedly", source=self.source.url)
             self._error = SourceError(f"{type(error).__name__}: {error}", "please report this")
         else:
@@ -199,8 +200,7 @@ class SourceRunner:
         return pause
 
     async def _listen(self) -> None:
-        messages = self.source.messages()
-        async with aclosing(messages):  # type: ignore[type-var]  # sources are async generators
+        async with aclosing(self.source.messages()) as messages:
             count = 0
             async for message in messages:
                 self._take(message)

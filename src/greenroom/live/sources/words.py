@@ -1,9 +1,8 @@
 """Finds listed words in a text, as whole words. Sans-I/O.
 
-The rule is that of the wake words: in scripts with spaces a word must stand alone (`ass` is not in `class`), in
-Chinese and Japanese it may stand anywhere, but a katakana word is not found inside a longer one. Width, case and
-the marks between the parts of a word do not matter. All words are one regular expression, so that a long list
-costs one pass.
+The rule is that of the wake words: in scripts with spaces a word must stand alone (`ass` is not in `class`),
+in Chinese and Japanese it may stand anywhere, but a katakana word is not found inside a longer one. Width,
+case and the marks between the parts of a word do not matter. All words are one regular expression.
 """
 
 from __future__ import annotations
