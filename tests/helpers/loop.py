@@ -1,7 +1,7 @@
-"""An event loop whose clock only the test moves, so that a minute's time-out takes no time and none comes early.
+"""An event loop whose clock only the test moves: a minute's time-out takes no time, and none comes early.
 
-Real input (the history store's threads) wakes the loop as ever. A test that waits for a timer it has not moved
-the clock to, or for something nobody will do, fails after a few real seconds with the stacks of all tasks.
+Real input (the history store's threads) wakes the loop as ever. A test that waits for a timer it has not
+moved the clock to, or for something nobody will do, fails after a few real seconds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A stage for tests: a real `ServiceContext` whose every neighbour the test holds in its hands.
 
-The connection records what is sent and can refuse to take it, the agent says a token when the test says so, the
-voice is serial and speaks on demand, histories are kept in memory, and the clock moves only by `advance`.
+The connection records what is sent and can refuse to take it, the agent says a token when the test says so,
+the voice is serial and speaks on demand, histories are kept in memory, the clock moves only by `advance`.
 
     @staged
     async def test_something(stage: Stage) -> None:
@@ -28,7 +28,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,7 @@ wake_words:
   end: {en: [goodbye, end], zh: [再见], ja: [またね]}
   idle_seconds: 60
 """
-OPENING = [
-    {"type": "fetch-backgrounds"},
-    {"type": "fetch-configs"},
-    {"type": "fetch-history-list"},
-    {"type": "create-new-history"},
-]
+OPENING = ["fetch-backgrounds", "fetch-configs", "fetch-history-list", "create-new-history"]
 """What the real page sends as soon as its socket is open."""
 
 
@@ -145,9 +140,7 @@ class ScriptedStream:
         self._wake.set()
 
     async def run(self) -> AsyncGenerator[str, None]:
-        self.ended = "aborted"
         try:
-            self.ended = None
             while True:
                 while not self._steps:
                     self._wake.clear()
@@ -406,7 +399,8 @@ class Client:
     async def history(self, uid: str | None = None, conf_uid: str | None = None) -> list[tuple[str, str]]:
         """Role and text of what is stored of its conversation."""
         uid = uid or self.context.history_uid
-        return [] if uid is None else await self.stage.history(uid, conf_uid or self.context.character.conf_uid)
+        conf_uid = conf_uid or self.context.character.conf_uid
+        return [] if uid is None else await self.stage.history(uid, conf_uid)
 
     async def close(self, reason: str = "the page was closed") -> None:
         await self.context.close(reason)
@@ -430,12 +424,6 @@ def short(message: Json) -> str:
         case "wake-word-state":
             return f"wake {message['action']}"
     return str(kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    role: str
-    content: str
 
 
 class Stage:
@@ -491,8 +479,8 @@ class Stage:
         client = self.connect()
         await client.context.open()
         if page:
-            for message in OPENING:
-                await client.send(**{"kind" if key == "type" else key: value for key, value in message.items()})
+            for kind in OPENING:
+                await client.send(kind)
         await self.settle()
         client.new()
         return client

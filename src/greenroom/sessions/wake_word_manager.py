@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 WakeState = Literal["listening", "active"]
@@ -21,7 +22,9 @@ WakeAction = Literal["wake_up", "sleep", "ignored", "pass"]
 MAX_HEARD = 4000
 """Characters of a text in which words are looked for: nobody calls a name after so many."""
 _GAP = r"[\W_]*"
-_MARKS = " \t\r\n,.!?;:~-—…，。！？；：、～·・"
+_MARKS = " \u3000\t\r\n,.!?;:~-—…，。！？；：、～·・)」』）”"
+_SHORT = 2
+"""Chinese or Japanese characters of a word that stand together; in longer ones there may be marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,19 @@ def _edge(char: str) -> str:
     return r"[^\W_぀-ヿ㐀-鿿가-힯]" if char.isalnum() else ""
 
 
+def _spread(part: str) -> str:
+    """The pattern of a word's part: "你好，小白" is "你好小白", but "很小。白色" is not "小白"."""
+    pattern = re.escape(part[0])
+    for before, char in pairwise(part):
+        wide = len(part) > _SHORT and (_is_wide(before) or _is_wide(char))
+        pattern += (_GAP if wide else "") + re.escape(char)
+    return pattern
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.name(char, "").startswith(("CJK", "HIRAGANA", "KATAKANA"))
+
+
 def _compile(words: Mapping[str, Sequence[str]]) -> list[_Word]:
     compiled: list[_Word] = []
     for language, texts in words.items():
@@ -141,7 +157,7 @@ def _compile(words: Mapping[str, Sequence[str]]) -> list[_Word]:
             if not parts:
                 continue
             before, after = _edge(parts[0][0]), _edge(parts[-1][-1])
-            body = _GAP.join(re.escape(part) for part in parts)
+            body = _GAP.join(_spread(part) for part in parts)
             # What follows an apostrophe belongs to the word before it: "end" is not in "end's".
             pattern = (rf"(?<!{before})" if before else "") + body + (rf"(?!['’]?{after})" if after else "")
             compiled.append(_Word(text, language, re.compile(pattern)))

@@ -1,0 +1,34 @@
+"""Tests of rate_limit.py."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.sessions.rate_limit import RateLimit
+
+
+def test_a_burst_is_free_then_the_rate_holds() -> None:
+    """After the burst each message costs its share of a second; a pause earns the burst back, not more."""
+    limit = RateLimit(10, 3, now=0)
+    assert [limit.take(0) for _ in range(3)] == [0, 0, 0]
+    assert limit.take(0) == pytest.approx(0.1)
+    assert limit.take(0.1) == pytest.approx(0.1)
+    assert [limit.take(100) for _ in range(3)] == [0, 0, 0]
+    assert limit.take(100) > 0
+
+
+@given(st.lists(st.floats(0, 2), max_size=200), st.floats(0.5, 100), st.integers(1, 50))
+def test_who_waits_as_told_keeps_the_rate(pauses: list[float], rate: float, burst: int) -> None:
+    """In any stretch of time there are at most a burst and the rate's share of messages."""
+    limit = RateLimit(rate, burst, now=0)
+    now = 0.0
+    times: list[float] = []
+    for pause in pauses:
+        now += pause
+        now += limit.take(now)
+        times.append(now)
+    for first in range(0, len(times), 7):
+        for last in range(first, len(times), 5):
+            assert last - first + 1 <= burst + (times[last] - times[first]) * rate + 1.001
