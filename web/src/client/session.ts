@@ -8,7 +8,8 @@ import { interrupted, letGo, put, settle, toast, touchHistory } from "./changes"
 import { HUSH, same, send, type Effect, type Step } from "./effects";
 import { closed, giveUp, onHistoryData, onModel, onSwitched, opened } from "./reconnect";
 import { heardText, isBusy, storedHistory, type AiItem, type Picture, type SessionState } from "./state";
-import { joinSentences, moodsOf } from "./text";
+import { joinSentences, spaced } from "./spacing";
+import { moodsOf } from "./text";
 
 export type SessionEvent =
   | { type: "opened" }
@@ -232,7 +233,7 @@ function fromHistory(message: HistoryMessage, index: number): (id: number) => Se
     turn: -1 - index,
     name: message.name ?? null,
     avatar: message.avatar ?? null,
-    sentences: [{ id: -id, text: message.content, begun: true, cut: false }],
+    sentences: [{ id: -id, text: spaced(message.content), begun: true, cut: false }],
     interrupted: false,
     at,
   });

@@ -170,6 +170,13 @@ export function storedHistory(state: SessionState): string | null {
   return state.items.some((item) => item.kind === "human" || item.kind === "ai") ? state.history : null;
 }
 
+/** What a character says first, where the server tells it. */
+export function greetingOf(character: ConfigFile | null): string {
+  return character !== null && "greeting" in character && typeof character.greeting === "string"
+    ? character.greeting.trim()
+    : "";
+}
+
 /** The character on stage. */
 export function currentCharacter(state: SessionState): ConfigFile | null {
   return state.characters.find((one) => one.name === state.confName) ?? null;

@@ -1,22 +1,4 @@
-// How text is put together and shown: spaces between sentences, links, stage directions, mood tags.
-
-const NO_SPACE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff00-\uffef…—]/u;
-
-/** True if a space belongs between two pieces that the server trimmed. */
-export function needsSpace(before: string, after: string): boolean {
-  const left = before.at(-1);
-  const right = after[0];
-  if (left === undefined || right === undefined) return false;
-  if (/\s/.test(left) || /\s/.test(right)) return false;
-  return !NO_SPACE.test(left) && !NO_SPACE.test(right);
-}
-
-/** The pieces as one readable text. */
-export function joinSentences(pieces: readonly string[]): string {
-  let text = "";
-  for (const piece of pieces) text += needsSpace(text, piece) ? ` ${piece}` : piece;
-  return text;
-}
+// How text is shown: links, stage directions, mood tags.
 
 export type TextPart = { kind: "text" | "action" | "link"; text: string };
 

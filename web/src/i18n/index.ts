@@ -22,6 +22,22 @@ export function languageTag(language: Language): string {
   return language === "zh" ? "zh-CN" : "en";
 }
 
+/** The variant of the page's language that the browser writes dates in: `en-GB` has other ones than `en-US`. */
+export function dateTag(language: Language, wanted: readonly string[]): string {
+  const tag = languageTag(language);
+  const base = tag.split("-")[0];
+  return wanted.find((one) => one.toLowerCase().split("-")[0] === base && isTag(one)) ?? tag;
+}
+
+/** Some systems hand the browser names such as `en-US@posix`, at which dates throw. */
+function isTag(text: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(text).length > 0;
+  } catch {
+    return false;
+  }
+}
+
 export function translator(language: Language): Translate {
   const words = languages[language];
   return (key, values) => fill(words[key], values);

@@ -3,8 +3,9 @@
 import { Component, type JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { AiItem, ChatItem, ErrorItem, HumanItem, Sentence, ToolItem } from "../client/state";
-import { joinSentences, needsSpace, textParts, withoutMoods } from "../client/text";
-import { languageTag, type Language } from "../i18n";
+import { joinSentences, needsSpace } from "../client/spacing";
+import { textParts, withoutMoods } from "../client/text";
+import { dateTag, type Language } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
 import { Icon } from "./icons";
@@ -51,7 +52,7 @@ function Time({ at }: { at: number | null }): JSX.Element | null {
   const { language } = useApp();
   if (at === null) return null;
   const date = new Date(at);
-  const tag = languageTag(language);
+  const tag = dateTag(language, navigator.languages);
   const today = date.toDateString() === new Date().toDateString();
   const short = date.toLocaleTimeString(tag, { hour: "numeric", minute: "2-digit" });
   const day = date.toLocaleDateString(tag, { month: "short", day: "numeric" });

@@ -6,7 +6,7 @@ import { fileAddress, type Address } from "../client/address";
 import type { Client, Snapshot } from "../client/client";
 import type { AudioPlayer } from "../client/player";
 import type { Preferences } from "../client/preferences";
-import { currentCharacter } from "../client/state";
+import { currentCharacter, greetingOf } from "../client/state";
 import type { Language, Translate } from "../i18n";
 
 export interface App {
@@ -56,11 +56,26 @@ export function useName(): string {
   return snapshot.session.confName ?? t("chat.someone");
 }
 
-export function useCharacter(): { name: string; avatar: string | null; description: string; language: string | undefined } {
+interface OnStage {
+  name: string;
+  avatar: string | null;
+  description: string;
+  /** What the character says first; empty if nothing. */
+  greeting: string;
+  language: string | undefined;
+}
+
+export function useCharacter(): OnStage {
   const { snapshot } = useApp();
   const name = useName();
   const found = currentCharacter(snapshot.session);
-  return { name, avatar: found?.avatar ?? null, description: found?.description ?? "", language: found?.language };
+  return {
+    name,
+    avatar: found?.avatar ?? null,
+    description: found?.description ?? "",
+    greeting: greetingOf(found),
+    language: found?.language,
+  };
 }
 
 export function useFile(): (folder: "avatars" | "bg", name: string) => string {

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ConfigFile, HistoryEntry } from "../protocol.generated";
+import { spaced } from "../client/spacing";
 import { textParts, withoutMoods } from "../client/text";
 import { languageTag, relativeTime, type Translate } from "../i18n";
 import { Avatar } from "./avatar";
@@ -54,7 +55,7 @@ function CharacterCard({ character, onChosen }: { character: ConfigFile; onChose
   const current = session.switchingTo === null && session.confName === character.name;
   const line = loading
     ? t("characters.loading")
-    : character.description || (current ? t("characters.ready") : "");
+    : character.description;
   const choose = (): void => {
     if (!current && !loading) client.dispatch({ type: "switch", file: character.filename });
     onChosen();
@@ -206,7 +207,8 @@ function HistoryRow({ entry, now, onChosen, onDelete }: HistoryRowProps): JSX.El
 
 /** The newest line of a conversation in one row. A message without words was a picture. */
 function lineOf(entry: HistoryEntry, moods: readonly string[], t: Translate): string {
-  const text = withoutMoods(entry.latest_message?.content ?? "", moods);
+  const content = entry.latest_message?.content ?? "";
+  const text = withoutMoods(entry.latest_message?.role === "ai" ? spaced(content) : content, moods);
   const plain = textParts(text).map((part) => part.text);
   const line = plain.join("").replace(/\s+/g, " ").trim();
   return line || (entry.latest_message?.role === "human" ? t("histories.empty-line") : "…");

@@ -25,8 +25,17 @@ export function Welcome(): JSX.Element {
   return (
     <div class="welcome">
       <Avatar name={name} file={character.avatar} size="large" clip={snapshot.clip} />
-      <h2>{t("welcome.title", { name })}</h2>
-      {character.description && (
+      {character.greeting ? (
+        <>
+          <h2>{name}</h2>
+          <p class="welcome-greeting" data-testid="greeting" lang={character.language}>
+            {character.greeting}
+          </p>
+        </>
+      ) : (
+        <h2>{t("welcome.title", { name })}</h2>
+      )}
+      {!character.greeting && character.description && (
         <p class="welcome-about" lang={character.language}>
           {character.description}
         </p>

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { AudioMessage, ClientMessage, ServerMessage } from "../../src/protocol.generated";
+import type { AudioMessage, ClientMessage, ConfigFile, ServerMessage } from "../../src/protocol.generated";
 import type { Effect } from "../../src/client/effects";
 import { reduce, type SessionEvent } from "../../src/client/session";
-import { canSend, heardText, initialState, isBusy, type ChatItem, type SessionState } from "../../src/client/state";
+import { canSend, greetingOf, heardText, initialState, isBusy, type ChatItem, type SessionState } from "../../src/client/state";
 
 let state: SessionState;
 let effects: Effect[];
@@ -454,5 +454,14 @@ describe("a message of a newer server", () => {
     const before = state;
     hear({ type: "something-new" } as unknown as ServerMessage);
     expect(state).toBe(before);
+  });
+});
+
+describe("greetingOf", () => {
+  it("is what the server's list says, and nothing where it says nothing", () => {
+    const entry = { filename: "a.yaml", name: "A" };
+    expect(greetingOf({ ...entry, greeting: " Hello. " } as ConfigFile)).toBe("Hello.");
+    expect(greetingOf(entry)).toBe("");
+    expect(greetingOf(null)).toBe("");
   });
 });

@@ -1,14 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { joinSentences, moodsOf, textParts, withoutMoods } from "../../src/client/text";
-
-describe("joinSentences", () => {
-  it("puts spaces where the script wants them", () => {
-    expect(joinSentences(["Hello.", "How are you?"])).toBe("Hello. How are you?");
-    expect(joinSentences(["你好！", "今天怎么样？"])).toBe("你好！今天怎么样？");
-    expect(joinSentences(["Hello. ", "There."])).toBe("Hello. There.");
-    expect(joinSentences([])).toBe("");
-  });
-});
+import { moodsOf, textParts, withoutMoods } from "../../src/client/text";
 
 describe("textParts", () => {
   it("finds links and stage directions, and leaves the rest alone", () => {

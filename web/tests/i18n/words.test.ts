@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isKey, languages, pickLanguage, relativeTime, translator } from "../../src/i18n";
+import { dateTag, isKey, languages, pickLanguage, relativeTime, translator } from "../../src/i18n";
 import { en, type Key } from "../../src/i18n/en";
 
 const holes = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map((match) => match[0]).sort();
@@ -22,6 +22,14 @@ describe("pickLanguage", () => {
     expect(pickLanguage(["EN-us", "zh"])).toBe("en");
     expect(pickLanguage(["fr"])).toBe("en");
     expect(pickLanguage([])).toBe("en");
+  });
+});
+
+describe("dateTag", () => {
+  it("takes the browser's variant of the page's language, if dates can be written in it", () => {
+    expect(dateTag("en", ["zh-CN", "en-GB", "en-US"])).toBe("en-GB");
+    expect(dateTag("en", ["en-US@posix"])).toBe("en");
+    expect(dateTag("zh", ["en"])).toBe("zh-CN");
   });
 });
 

@@ -1,0 +1,131 @@
+"""What a visitor meets: the first page, a reply sentence by sentence, stopping it, another character."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import NewPage
+from tests.helpers.olv_client import GREETING, OPENING, OPENING_REPLIES
+from tests.helpers.server_process import ServerProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+#: Notes how many sentences of the newest reply are on the screen, and whether it could still be stopped.
+WATCH = """() => {
+  window.seen = [];
+  new MutationObserver(() => {
+    const count = [...document.querySelectorAll('[data-testid=message-ai]')].at(-1)
+      ?.querySelectorAll('.sentence').length ?? 0;
+    const last = window.seen.at(-1);
+    if (!last || last[0] !== count) window.seen.push([count, !!document.querySelector('[data-testid=stop]')]);
+  }).observe(document.body, {subtree: true, childList: true});
+}"""
+
+
+async def test_first_visit(own_server: ServerProcess, new_page: NewPage) -> None:
+    """The greeting is taken in, the four questions are answered, and the characters are on show."""
+    chat = await new_page(own_server.url)
+    await expect(chat.by("character-card").first).to_be_visible()
+    await chat.until(lambda: "new-history-created" in chat.wire.types_received(), "the four answers")
+    assert chat.wire.types_sent() == OPENING
+    assert chat.wire.types_received() == GREETING + OPENING_REPLIES
+    names = [await card.get_attribute("data-name") for card in await chat.by("character-card").all()]
+    assert {"White", "Sakura", "Bloodsucker"} <= set(names)
+    await expect(chat.character("White")).to_have_attribute("data-state", "ready")
+    faces = chat.page.locator('[data-testid="character-card"][data-name="White"] img')
+    await expect(faces).to_have_js_property("complete", True)
+    assert await faces.evaluate("image => image.naturalWidth") > 0
+    await expect(chat.histories).to_have_count(0)
+    assert await chat.page.title() == "White · Greenroom"
+
+
+async def test_a_reply_appears_sentence_by_sentence(chat: ChatPage) -> None:
+    """Each sentence is on the screen before the next has come, and all are there at the end, with spaces."""
+    await chat.page.evaluate(WATCH)
+    text = await chat.say_and_hear("Tell me a story, please.")
+    seen = await chat.page.evaluate("() => window.seen")
+    counts = [count for count, _ in seen if count]
+    assert counts[0] == 1
+    assert counts == sorted(counts)
+    assert len(set(counts)) >= 3, seen
+    assert all(running for count, running in seen if 0 < count < counts[-1])
+    spoken = [m["display_text"]["text"] for m in chat.wire.received if m["type"] == "audio"]
+    assert text == " ".join(spoken)
+
+
+async def test_stop_by_button(chat: ChatPage) -> None:
+    """The stop button ends the reply at once; what was heard is told, and the next message is answered."""
+    await chat.switch("Endless")
+    await chat.say("Go on and on.")
+    await chat.speaking()
+    await chat.stop.click()
+    await expect(chat.stop).to_have_count(0)
+    await expect(chat.page.locator(".interrupted")).to_be_visible()
+    told = next(m for m in chat.wire.sent if m["type"] == "interrupt-signal")
+    spoken = [m["display_text"]["text"] for m in chat.wire.received if m["type"] == "audio"]
+    assert told["text"]
+    assert "".join(spoken).startswith(told["text"])
+    await chat.switch("White")
+    assert await chat.say_and_hear("And now, briefly?")
+
+
+async def test_stop_by_escape(chat: ChatPage) -> None:
+    """Esc stops the reply; a second Esc, with nothing running, sends nothing."""
+    await chat.switch("Endless")
+    await chat.say("Go on and on.")
+    await chat.speaking()
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.stop).to_have_count(0)
+    await chat.page.keyboard.press("Escape")
+    assert chat.wire.types_sent().count("interrupt-signal") == 1
+    length = len(await chat.reply_text())
+    await chat.say("Once more.")
+    await expect(chat.replies).to_have_count(2)
+    assert len(await chat.replies.first.locator(".bubble").inner_text()) == length
+
+
+async def test_stop_by_typing_on(chat: ChatPage) -> None:
+    """A message sent while a reply runs cuts it short and is answered itself."""
+    await chat.switch("Endless")
+    await chat.say("Go on and on.")
+    await chat.speaking()
+    await chat.say("Wait, something else.")
+    await expect(chat.replies).to_have_count(2)
+    await expect(chat.replies.first.locator(".interrupted")).to_be_visible()
+    sent = chat.wire.types_sent()
+    assert sent.index("interrupt-signal") < len(sent) - 1 - sent[::-1].index("text-input")
+    await expect(chat.questions).to_have_count(2)
+
+
+async def test_switch_in_mid_reply(chat: ChatPage) -> None:
+    """Another character comes on stage in the middle of a reply, with an empty conversation of its own."""
+    await chat.switch("Endless")
+    await chat.say("Go on and on.")
+    await chat.speaking()
+    await chat.switch("Sakura")
+    await expect(chat.replies).to_have_count(0)
+    await expect(chat.stop).to_have_count(0)
+    received = len(chat.wire.received)
+    reply = await chat.say_and_hear("こんにちは")
+    assert reply
+    speakers = {m["display_text"]["name"] for m in chat.wire.received[received:] if m["type"] == "audio"}
+    assert speakers == {"さくら"}
+
+
+async def test_switching_twice_ends_at_the_last(chat: ChatPage) -> None:
+    """Two choices in a row: the last one is on stage, and one that loads slowly shows that it does."""
+    await chat.character("Heavy").click()
+    await chat.character("Fast").click()
+    await expect(chat.character("Fast")).to_have_attribute("data-state", "ready")
+    await expect(chat.page.locator(".head h1")).to_have_text("Fast")
+    assert await chat.say_and_hear("Who are you?")
+    assert chat.wire.received[-1]["type"] == "control"
+
+
+async def test_the_character_speaks_up(chat: ChatPage) -> None:
+    """One click lets the character begin; there is no message of the visitor's then."""
+    await chat.by("speak-up").click()
+    await chat.heard(1)
+    await expect(chat.questions).to_have_count(0)
+    assert await chat.reply_text()
