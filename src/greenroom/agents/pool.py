@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenroom.tasks import AnyJob, ScopeClosed, ScopeFull, TaskScope
+from greenroom.tasks import AnyJob, Job, ScopeClosed, ScopeFull, TaskScope
 
 from .base import AgentEngine, AgentError
 
@@ -269,10 +269,10 @@ class EnginePool:
         self._track(job)
 
     def _track(self, job: AnyJob[None]) -> None:
-        """Remember what `aclose` must wait for."""
-        if len(self._closing) >= 16:
-            self._closing = {job for job in self._closing if not job.done()}
+        """Remember what `aclose` must wait for, until it has ended: a done job still holds its engine."""
         self._closing.add(job)
+        if isinstance(job, Job):
+            job.add_done_callback(self._closing.discard)
 
     async def _close_engine(self, engine: AgentEngine) -> None:
         try:
