@@ -49,7 +49,9 @@ class OlvClient:
         self.ws: ClientConnection
 
     async def __aenter__(self) -> Self:
-        self.ws = await connect(self._url, compression=None, ping_interval=None, close_timeout=2, max_size=None)
+        self.ws = await connect(
+            self._url, compression=None, ping_interval=None, close_timeout=2, max_size=None
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:

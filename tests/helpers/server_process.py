@@ -25,7 +25,10 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 20.0
 
-FAST: dict[str, Any] = {"kind": "builtin", "builtin": {"first_token_seconds": 0, "tokens_per_second": 0, "words": 30}}
+FAST: dict[str, Any] = {
+    "kind": "builtin",
+    "builtin": {"first_token_seconds": 0, "tokens_per_second": 0, "words": 30},
+}
 """An agent whose replies take no time, so that what is measured is the server."""
 
 
@@ -129,7 +132,9 @@ class ServerProcess:
         command = self.command()
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environ, cwd=self.folder)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=self._environ, cwd=self.folder
+            )
 
     async def ready(self) -> None:
         """Wait until it serves; `url` is set then."""
@@ -139,7 +144,9 @@ class ServerProcess:
             for line in self.log():
                 if line.get("event") == "server started":
                     self.url = line["url"]
-            assert self.process.poll() is None, f"the server left with {self.process.poll()}:\n{self.log_text()}"
+            assert self.process.poll() is None, (
+                f"the server left with {self.process.poll()}:\n{self.log_text()}"
+            )
             assert monotonic() < deadline, f"no server within {START_SECONDS:g} s:\n{self.log_text()}"
             if not self.url:
                 await asyncio.sleep(0.01)
@@ -237,7 +244,11 @@ class ServerProcess:
             found = await self.statistics()
             busy = sum(g["generating"] + g["waiting"] for g in found["generations"])
             busy += sum(v["speaking"] + v["waiting"] for v in found["voices"]) + found["engines"]["starting"]
-            return found if found["clients"] == clients and not busy and not found["histories"]["waiting"] else None
+            return (
+                found
+                if found["clients"] == clients and not busy and not found["histories"]["waiting"]
+                else None
+            )
 
         return await eventually(f"{clients} clients and no work", settled, seconds)
 

@@ -55,7 +55,9 @@ async def test_a_client_that_goes_while_its_outbox_is_full_is_forgotten(tmp_path
 
 async def test_a_vanished_client_is_gone_after_two_pings(tmp_path: Path) -> None:
     """Without a close frame and without a pong it is gone after the ping's interval and its time-out."""
-    async with ServerProcess(tmp_path, {"agent": slow(words=5000), "limits": {"ping_seconds": 0.4}}) as server:
+    async with ServerProcess(
+        tmp_path, {"agent": slow(words=5000), "limits": {"ping_seconds": 0.4}}
+    ) as server:
         async with MutePeer(server.host, server.port) as silent, OlvClient(server.ws_url) as page:
             await page.open()
             await silent.send("text-input", text="Hello", images=[])

@@ -14,7 +14,13 @@ import pytest_asyncio
 from tests.helpers.olv_client import END, GREETING, OPENING_REPLIES, OlvClient, shape
 from tests.helpers.server_process import FAST, ServerProcess, eventually, slow
 
-TURN = ["control conversation-chain-start", "full-text", "audio", "force-new-message", "control conversation-chain-end"]
+TURN = [
+    "control conversation-chain-start",
+    "full-text",
+    "audio",
+    "force-new-message",
+    "control conversation-chain-end",
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -26,7 +32,9 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         "heavier.yaml": {"agent": slow(init_seconds=5.5)},
         "spoken.yaml": {"agent": FAST, "voice": {"tts": {"engine": "tone", "seconds_per_sentence": 0.02}}},
     }
-    async with ServerProcess(tmp_path_factory.mktemp("protocol"), {"agent": FAST}, characters=characters) as running:
+    async with ServerProcess(
+        tmp_path_factory.mktemp("protocol"), {"agent": FAST}, characters=characters
+    ) as running:
         yield running
         assert not running.complaints()
 
@@ -150,7 +158,10 @@ async def test_nothing_of_an_interrupted_turn_follows(server: ServerProcess) -> 
         assert (await page.receive())["type"] == "heartbeat-ack"
         await page.send("fetch-and-set-history", history_uid=page.history_uid)
         stored = (await page.until("history-data"))[-1]["messages"]
-        assert [(m["role"], m["content"]) for m in stored] == [("human", "Tell me something long"), ("ai", first)]
+        assert [(m["role"], m["content"]) for m in stored] == [
+            ("human", "Tell me something long"),
+            ("ai", first),
+        ]
 
 
 async def test_an_interrupt_of_nothing_is_nothing(server: ServerProcess) -> None:
@@ -226,7 +237,10 @@ async def test_a_failed_init_brings_the_earlier_character_back(tmp_path: Path) -
     """An init that takes too long is an `error`; the character before it is announced again and answers."""
     settings = {"agent": FAST, "limits": {"init_seconds": 0.2}}
     characters = {"heavy.yaml": {"agent": slow(init_seconds=30)}}
-    async with ServerProcess(tmp_path, settings, characters=characters) as server, OlvClient(server.ws_url) as page:
+    async with (
+        ServerProcess(tmp_path, settings, characters=characters) as server,
+        OlvClient(server.ws_url) as page,
+    ):
         await page.open()
         await page.ask("Hello")
         await page.send("switch-config", file="heavy.yaml")
