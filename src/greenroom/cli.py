@@ -126,6 +126,61 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     raise typer.Exit(0 if report.ok else 1)
 
 
+COMPARE_HELP = """Play one workload with six ways to run background tasks, and lay their figures side by side.
+
+The analysis' decision matrix, measured: fire and forget, a tracked set with a limit, a semaphore, direct
+await, a TaskGroup, and Greenroom's scopes. Takes about a minute.
+
+**Examples**
+
+    greenroom compare
+    greenroom compare --pages 80 --slots 2 --json matrix.json
+"""
+
+
+@app.command(help=COMPARE_HELP)
+def compare(
+    pages: Annotated[int, typer.Option(min=2, max=2000, help="Pages that come and go.")] = 40,
+    slots: Annotated[int, typer.Option(min=1, max=1000, help="Answers the provider gives at once.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed plays the same workload.")] = 7,
+    speed: Annotated[float, typer.Option(min=1, max=100, help="How many times faster than life.")] = 20.0,
+    json_path: Annotated[
+        Optional[Path], typer.Option("--json", help="Write all figures to this file.")  # noqa: UP045
+    ] = None,
+) -> None:
+    from greenroom.lab.compare_command import run_compare
+    from greenroom.lab.workload import WorkloadSettings
+
+    raise typer.Exit(run_compare(WorkloadSettings(seed=seed, pages=pages, slots=slots), speed, json_path))
+
+
+AUDIT_HELP = """Read asyncio code, without running it, and name the tasks it forgets.
+
+Finds what RUF006 does not see: tasks kept but never cancelled, wrappers that start and forget, polling loops,
+closes without a deadline, swallowed cancellations. `greenroom audit --help` lists all options.
+
+**Examples**
+
+    greenroom audit src/
+    greenroom audit --format sarif --min-severity error src/ > audit.sarif
+"""
+
+
+@app.command(
+    help=AUDIT_HELP,
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def audit(context: typer.Context) -> None:
+    from greenroom.tasks.audit import main as run_audit
+
+    try:
+        code = run_audit(context.args)
+    except SystemExit as done:  # argparse's way to end after --help
+        code = int(done.code or 0)
+    raise typer.Exit(code)
+
+
 def main() -> None:
     """Entry point."""
     app(prog_name="greenroom")
