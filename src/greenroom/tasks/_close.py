@@ -4,9 +4,9 @@ It is not a coroutine on purpose: whoever called `close` may itself be cancelled
 closed, and the close must still come to its end. Callers only wait for its report.
 
 The plan of a close with deadline T: everything refuses new work at once; a scope's jobs are cancelled when
-its children are closed, or when its level's share of T/2 is over. At T/2, 3T/4, 7T/8 … 63T/64 whatever still
-runs is cancelled again: the first half belongs to honest clean-up in `finally`, which a second cancel would
-cut short; the second half to jobs that swallow cancellations. At T the rest is abandoned.
+its children are closed, at T/4 at the latest. At T/2, 3T/4, 7T/8 … 63T/64 whatever still runs is cancelled
+again: the first half belongs to honest clean-up in `finally`, which a second cancel would cut short; the
+second half to jobs that swallow cancellations. At T the rest is abandoned.
 
 A job that waits for the close of its own scope (or of one above) is excused: neither cancelled nor waited
 for. When its scope is closed it goes on as a job of the scope above.
@@ -26,7 +26,7 @@ from ._report import CloseReport, JobInfo
 if TYPE_CHECKING:
     from ._scope import TaskScope
 
-AGAIN = tuple(1 - 0.5**k for k in range(1, 7))
+AGAIN = tuple(0.5**k for k in range(6, 0, -1))
 _cancel: Callable[[asyncio.Task[Any]], bool] = cast("Any", asyncio.Task).cancel
 
 
@@ -114,13 +114,11 @@ class Closing:
         deadline = self._loop.time() + timeout
         if self.report is None and deadline < self._deadline:
             self._deadline = deadline
-            levels = 1 + max(scope.depth for scope in scopes) - self._scope.depth
-            half = timeout / 2
-            plan: list[tuple[float, Callable[[], None]]] = [
-                (deadline - timeout + half * level / levels, self._next_level) for level in range(1, levels)
+            self._plan = [
+                (deadline, self._give_up_soon),
+                *((deadline - timeout * part, self._cancel_all) for part in AGAIN),
+                (deadline - timeout * 0.75, self._cancel_rest),
             ]
-            plan += [(deadline - timeout * (1 - part), self._cancel_all) for part in AGAIN]
-            self._plan = [(deadline, self._give_up_soon), *reversed(plan)]
             self._arm()
 
     def _arm(self) -> None:
@@ -161,12 +159,10 @@ class Closing:
             if job.closes is None or job.closes.depth > depth:
                 _cancel(job)
 
-    def _next_level(self) -> None:
-        """The share of the deepest level that has not been cancelled yet is over: cancel it now."""
-        waiting = [scope for scope in self._scope.walk() if not closing_of(scope)._cancelled]
-        deepest = max((scope.depth for scope in waiting), default=0)
-        for scope in waiting:
-            if scope.depth == deepest:
+    def _cancel_rest(self) -> None:
+        """A child that is stuck has had its time: do not let it take that of those above it."""
+        for scope in self._scope.walk():
+            if not closing_of(scope)._cancelled:
                 closing_of(scope)._cancel_first()
 
     def _cancel_all(self) -> None:
@@ -175,9 +171,12 @@ class Closing:
             closing._cancelled = True
             closing._cancel_jobs(list(scope._running), self._scope.depth)
 
-    def _give_up_soon(self) -> None:
-        # One tick later: those cancelled in this very tick (a close with no time at all) get to end.
-        self._loop.call_soon(self._give_up)
+    def _give_up_soon(self, ticks: int = 3) -> None:
+        # A few ticks later: those cancelled in this very moment (a close with no time at all) get to end.
+        if ticks:
+            self._loop.call_soon(self._give_up_soon, ticks - 1)
+        else:
+            self._give_up()
 
     def _give_up(self) -> None:
         """End the close now; what still runs is abandoned."""

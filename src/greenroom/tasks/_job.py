@@ -12,6 +12,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Generator, Hashable
 from contextvars import Context
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from types import CodeType, CoroutineType
@@ -53,16 +54,32 @@ def await_stack(task: asyncio.Task[Any]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-class Job(asyncio.Task[T]):
-    """A running task with an owner. Awaitable like any task; made only by a scope."""
+class _Described:
+    """What running and waiting jobs have in common."""
 
-    __slots__ = ("_code", "_lasti", "created", "scope")
+    __slots__ = ()
 
     scope: TaskScope
     created: float
     """`time.monotonic()` of its start, in seconds."""
     _code: CodeType
     _lasti: int
+
+    @property
+    def site(self) -> str:
+        """The line that started it, as `file:line in function`."""
+        return site_text(self._code, self._lasti)
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return monotonic() - self.created
+
+
+class Job(asyncio.Task[T], _Described):
+    """A running task with an owner. Awaitable like any task; made only by a scope."""
+
+    __slots__ = ("_code", "_lasti", "created", "scope")
 
     # Rare ones are class attributes until set: the common job pays nothing for them.
     record: QueuedJob[Any] | None = None
@@ -74,16 +91,6 @@ class Job(asyncio.Task[T]):
     @property
     def name(self) -> str:
         return self.get_name()
-
-    @property
-    def site(self) -> str:
-        """The line that started it, as `file:line in function`."""
-        return site_text(self._code, self._lasti)
-
-    @property
-    def age(self) -> float:
-        """Seconds since it was started."""
-        return monotonic() - self.created
 
     @property
     def path(self) -> str:
@@ -132,45 +139,29 @@ class Job(asyncio.Task[T]):
         return self.done()
 
 
-class QueuedJob(Generic[T]):
+@dataclass(slots=True, weakref_slot=True, eq=False, repr=False)
+class QueuedJob(_Described, Generic[T]):
     """A job that waits for room, or for another of its key to end. `await` it for the result."""
 
-    __slots__ = (
-        "__weakref__", "_begun", "_code", "_lasti", "_why", "args", "context", "created", "delivered",
-        "dropped", "finishes", "fn", "job", "key", "name", "policy", "scope", "timeout",
-    )  # fmt: skip
-
-    def __init__(
-        self, scope: TaskScope, fn: Work[T], args: tuple[Any, ...], name: str, key: Hashable,
-        policy: Policy | None, timeout: float | None, finishes: bool, context: Context,
-        site: tuple[CodeType, int],
-    ) -> None:  # fmt: skip
-        self.scope = scope
-        self.fn: Work[T] | None = fn
-        self.args = args
-        self.name = name
-        self.key = key
-        self.policy = policy
-        self.timeout = timeout
-        self.finishes = finishes
-        self.context = context
-        """That of who asked for it; else it would run in the context of the job whose end made room."""
-        self.created = monotonic()
-        self.job: Job[T] | None = None
-        self.delivered = False
-        """Somebody waits for its result (`run`): an error goes there, not to the observer."""
-        self.dropped = False
-        self._why: str | None = None
-        self._code, self._lasti = site
-        self._begun: asyncio.Future[None] | None = None
-
-    @property
-    def site(self) -> str:
-        return site_text(self._code, self._lasti)
-
-    @property
-    def age(self) -> float:
-        return monotonic() - self.created
+    scope: TaskScope
+    fn: Work[T] | None
+    args: tuple[Any, ...]
+    name: str
+    key: Hashable
+    policy: Policy
+    timeout: float | None
+    finishes: bool
+    context: Context
+    """That of who asked for it; else it would run in the context of the job whose end made room."""
+    _code: CodeType
+    _lasti: int
+    created: float = field(default_factory=monotonic)
+    job: Job[T] | None = None
+    delivered: bool = False
+    """Somebody waits for its result (`run`): an error goes there, not to the observer."""
+    dropped: bool = False
+    _why: str | None = None
+    _begun: asyncio.Future[None] | None = None
 
     @property
     def path(self) -> str:
@@ -238,14 +229,18 @@ class QueuedJob(Generic[T]):
         if self._begun is not None and not self._begun.done():
             self._begun.set_result(None)
 
+    async def leave_queue(self, timeout: float | None = None) -> None:
+        """Wait until it has begun or was dropped, at most `timeout` seconds."""
+        if self.job is None and not self.dropped:
+            if self._begun is None:
+                self._begun = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._begun,), timeout=timeout)
+
     async def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        if self.job is None and not self.dropped:
-            if self._begun is None:
-                self._begun = loop.create_future()
-            await asyncio.wait((self._begun,), timeout=timeout)
+        await self.leave_queue(timeout)
         if self.job is not None:
             await self.job.wait(None if deadline is None else max(0.0, deadline - loop.time()))
         return self.done()
@@ -276,6 +271,14 @@ def as_coroutine(fn: Any, args: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:
     if not asyncio.iscoroutine(made):
         raise TypeError(f"{fn!r} is no async function: it returned {type(made).__name__}, not a coroutine")
     return made
+
+
+def name_of(fn: Any) -> str:
+    """The name of a job that was not given one."""
+    try:
+        return str(fn.__name__)
+    except AttributeError:
+        return str(getattr(getattr(fn, "func", None), "__name__", type(fn).__name__))
 
 
 async def _fail(error: Exception) -> Any:

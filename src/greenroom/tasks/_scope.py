@@ -17,21 +17,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import deque
 from collections.abc import Callable, Coroutine, Hashable
 from contextvars import Context, ContextVar, copy_context
 from time import monotonic as _monotonic
 from types import CoroutineType, FrameType, TracebackType
-from typing import Any, TypeVar, Unpack, get_args
+from typing import Any, TypeVar, Unpack
 
 from ._admission import Admission, Entry
 from ._census import forget_abandoned, remember_abandoned
 from ._close import Closing
 from ._errors import JobCancelled, ScopeClosed, ScopeFull
-from ._job import AnyJob, Job, Policy, QueuedJob, Work
+from ._job import AnyJob, Job, Policy, QueuedJob, Work, name_of
 from ._report import CloseReport, JobInfo, log
 from ._threads import in_thread
-from ._tree import OnClose, Options, ScopeTree
+from ._tree import OnClose, Options, ScopeTree, wrong_options
 
 T = TypeVar("T")
 _frame = sys._getframe
@@ -104,7 +103,7 @@ class TaskScope(ScopeTree):
             # The common case, written out: it costs about as much as a bare create_task (benchmarks/tasks).
             coro: Coroutine[Any, Any, T] = fn if type(fn) is CoroutineType else fn(*args)  # type: ignore
             context = self._context() if _watchers else None
-            job = Job(coro, loop=asyncio.get_running_loop(), name=name or _name_of(fn), context=context)
+            job = Job(coro, loop=asyncio.get_running_loop(), name=name or name_of(fn), context=context)
             job.scope = self
             job._code = caller.f_code
             job._lasti = caller.f_lasti
@@ -147,7 +146,7 @@ class TaskScope(ScopeTree):
         A thread cannot be cancelled: when the job is, the call goes on, its late result is handed to
         `dispose` (in a thread) and thrown away.
         """
-        options.setdefault("name", _name_of(fn))
+        options.setdefault("name", name_of(fn))
         return self._run(self._record(_frame(1), in_thread, (self.root, fn, args, dispose), **options))
 
     # -- admission -----------------------------------------------------------------------------------------
@@ -158,17 +157,10 @@ class TaskScope(ScopeTree):
         on_close: OnClose = "cancel",
     ) -> QueuedJob[T]:  # fmt: skip
         record = QueuedJob(
-            self, fn, args, name or _name_of(fn), key, policy or "queue", timeout, on_close == "finish",
-            self._context(), (caller.f_code, caller.f_lasti),
+            self, fn, args, name or name_of(fn), key, policy or "queue", timeout, on_close == "finish",
+            self._context(), caller.f_code, caller.f_lasti,
         )  # fmt: skip
-        problem = ""
-        if policy is not None and key is None:
-            problem = f"policy {policy!r} needs a key: say which jobs must not overlap"
-        elif policy is not None and policy not in get_args(Policy):
-            problem = f"no policy {policy!r}: it is one of {', '.join(get_args(Policy))}"
-        elif on_close not in get_args(OnClose):
-            problem = f"on_close is 'cancel' or 'finish', not {on_close!r}"
-        if problem:
+        if problem := wrong_options(key, policy, on_close):
             record.drop(problem)
             raise ValueError(problem)
         return record
@@ -194,6 +186,9 @@ class TaskScope(ScopeTree):
                 f"{self.path} is full ({len(self._running)} running, {self._waiting} waiting): "
                 f"{record.name!r} refused; wait with submit, or raise max_running or max_waiting"
             )
+        return self._offer(record)
+
+    def _offer(self, record: QueuedJob[T]) -> AnyJob[T]:
         assert self._line is not None
         verdict, superseded = self._line.offer(record, len(self._running))
         for old in superseded:
@@ -246,7 +241,7 @@ class TaskScope(ScopeTree):
         self, coro: Coroutine[Any, Any, T], name: str | None, context: Context | None, creator: FrameType
     ) -> Job[T]:
         """Own a task that other code creates (for `strict`)."""
-        job = Job(coro, loop=asyncio.get_running_loop(), name=name or _name_of(coro), context=context)
+        job = Job(coro, loop=asyncio.get_running_loop(), name=name or name_of(coro), context=context)
         job._code = creator.f_code
         job._lasti = creator.f_lasti
         job.foreign = True
@@ -254,20 +249,23 @@ class TaskScope(ScopeTree):
         return job
 
     async def _submit(self, record: QueuedJob[T]) -> AnyJob[T]:
-        if not self.open or (not self._submitters and self._has_room(record)):
+        """The record of one who waits may stand in line beyond the bounds: each holds up its own task."""
+        if not self.open or self._has_room(record):
             return self._admit(record)
-        if self._submitters is None:
-            self._submitters = deque()
-        room: asyncio.Future[AnyJob[T]] = asyncio.get_running_loop().create_future()
-        self._submitters.append((room, record))
+        self._offer(record)
+        self._submitters += 1
         try:
-            return await room
+            await record.leave_queue()
         except asyncio.CancelledError:
-            # It may have been admitted in the very tick in which the submitter was cancelled.
-            if not record.cancel("its submitter was cancelled") and not record.done():
-                record.drop("its submitter was cancelled")
-            self._fill()
+            record.cancel("its submitter was cancelled")
             raise
+        finally:
+            self._submitters -= 1
+        if record.job is not None:
+            return record.job
+        if self.open:
+            raise JobCancelled(f"{record.path} never began: {record.cancelled_by}")
+        raise ScopeClosed(f"{self.path} was closed while {record.name!r} waited for room")
 
     async def _run(self, record: QueuedJob[T]) -> T:
         record.delivered = True
@@ -309,17 +307,10 @@ class TaskScope(ScopeTree):
                 self._tell(self._observer.job_failed, job, error)
 
     def _fill(self) -> None:
-        """Begin what waits, in order, as far as there is room; then let submitters in."""
+        """Begin what waits, in order, as far as there is room."""
         line = self._line
         while line is not None and self.open and (record := line.take(len(self._running))) is not None:
             self._begin(record)
-        while self._submitters and self.open:
-            room, record = self._submitters[0]
-            if not room.done():
-                if not self._has_room(record):
-                    return
-                room.set_result(self._admit(record))
-            self._submitters.popleft()
 
     def withdraw(self, record: QueuedJob[Any], reason: str) -> bool:
         """Take a job that has not begun out of the queue (see `QueuedJob.cancel`)."""
@@ -366,14 +357,6 @@ class TaskScope(ScopeTree):
         for record in waiting:
             record.drop(reason)
         self.dropped += len(waiting)
-        for room, record in self._submitters or ():
-            record.drop(reason)
-            if not room.done():
-                self.refused += 1
-                room.set_exception(
-                    ScopeClosed(f"{self.path} was closed while {record.name!r} waited for room")
-                )
-        self._submitters = None
         return len(waiting)
 
     async def __aenter__(self) -> TaskScope:
@@ -409,10 +392,3 @@ def _ended(job: Job[Any]) -> None:
         closing.job_ended()
     elif line is not None:
         scope._fill()
-
-
-def _name_of(fn: Any) -> str:
-    try:
-        return str(fn.__name__)
-    except AttributeError:
-        return str(getattr(getattr(fn, "func", None), "__name__", type(fn).__name__))

@@ -6,18 +6,16 @@ The part of `TaskScope` that starts and ends nothing.
 # pyright: reportPrivateUsage=false
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack, get_args
 from weakref import WeakSet
 
 from ._admission import Admission
 from ._close import Closing
 from ._errors import ScopeClosed
-from ._job import Job, Policy, QueuedJob
+from ._job import Job, Policy
 from ._report import LoggingObserver, Observer, ScopeStatistics, log
 
 OnClose = Literal["cancel", "finish"]
@@ -50,6 +48,17 @@ class Limits(TypedDict, total=False):
     max_waiting_per_key: int | None
     close_timeout: float | None
     observer: Observer | None
+
+
+def wrong_options(key: Hashable, policy: Policy | None, on_close: OnClose) -> str:
+    """What is wrong with these options of `start`; empty if nothing."""
+    if policy is not None and key is None:
+        return f"policy {policy!r} needs a key: say which jobs must not overlap"
+    if policy is not None and policy not in get_args(Policy):
+        return f"no policy {policy!r}: it is one of {', '.join(get_args(Policy))}"
+    if on_close not in get_args(OnClose):
+        return f"on_close is 'cancel' or 'finish', not {on_close!r}"
+    return ""
 
 
 class ScopeTree:
@@ -95,7 +104,7 @@ class ScopeTree:
             raise ValueError(f"the limits of scope {name!r} are numbers from 0, or None for no limit")
         self._running: set[Job[Any]] = set()
         self._line: Admission | None = None
-        self._submitters: deque[tuple[asyncio.Future[Any], QueuedJob[Any]]] | None = None
+        self._submitters = 0
         self._children: set[Self] = set()
         self._closing: Closing | None = None
         self._executor: ThreadPoolExecutor | None = None
@@ -155,7 +164,7 @@ class ScopeTree:
             running=sum(len(scope._running) for scope in scopes),
             waiting=sum(scope._waiting for scope in scopes),
             scopes=len(scopes),
-            submitters=sum(len(scope._submitters or ()) for scope in scopes),
+            submitters=sum(scope._submitters for scope in scopes),
             **totals,
         )
 
