@@ -61,7 +61,7 @@ class Pace:
     """How fast the modelled engines are, in seconds (already scaled)."""
 
     first_token: float = 0.5
-    sentence: float = 0.15
+    sentence: float = 0.08
     """Of the provider, for one sentence."""
     sentences: int = 8
     speech: float = 0.4

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class Page:
         self._agent = LatestSlot(self._scope, "agent init")
         self._init: AnyJob[bytearray] | None = None
         self._turn: AnyJob[None] | None = None
-        self._played: asyncio.Event = asyncio.Event()
+        self._unplayed: deque[asyncio.Event] = deque()
         self.turns: list[str] = []
 
     def _has(self, fault: str) -> bool:
@@ -88,7 +89,8 @@ class Page:
             case "text-input":
                 await self._ask(str(message.get("text", "")))
             case "frontend-playback-complete":
-                self._played.set()
+                if self._unplayed:
+                    self._unplayed.popleft().set()
             case "interrupt-signal":
                 if self._turn is not None:
                     self._turn.cancel("interrupted")
@@ -137,8 +139,10 @@ class Page:
     async def _reply(self, text: str) -> None:
         if self._init is not None:
             await self._init.wait()
-        # A second turn beside this one takes the waiter over; only the defect lets that happen.
-        played = self._played = asyncio.Event()
+        played = asyncio.Event()
+        if self._has("orphaned-turn"):
+            self._unplayed.clear()  # A second turn beside the first takes its place.
+        self._unplayed.append(played)
         await self.send("control", text="conversation-chain-start")
         await self.send("full-text", text="Thinking...")
         self.world.remember(self, text)

@@ -1,0 +1,279 @@
+"""The soak: pays the visits of a plan, watches a bystander and the server's processes, writes everything down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, perf_counter
+
+import psutil
+
+from greenroom import __version__
+from greenroom.lab.plan import MODES, Step, steps
+from greenroom.lab.process import ProcessTree
+from greenroom.lab.record import Quiet, Run, Visit
+from greenroom.lab.visitors import Bystanding, Gone, Visitor
+from greenroom.tasks import TaskScope
+
+HEARTBEAT_SECONDS = 0.05
+HUSH_SECONDS = 0.015
+REST_SECONDS = 0.5
+FINAL_REST_SECONDS = 2.0
+GIVE_UP_AFTER = 3
+"""Replies in a row that did not come in time: more of them would show nothing new."""
+UNREACHED_LIMIT = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long, how many at once, and what."""
+
+    mode: str = "mixed"
+    visits: int = 50
+    parallel: int = 1
+    duration: float | None = None
+    """Seconds; the run ends when either this or the visits are used up."""
+
+
+class _Watch:
+    """The bystander page: heartbeats while visits go on, silence in the windows."""
+
+    def __init__(self, page: Bystanding) -> None:
+        self._page = page
+        self._worst = 0.0
+        self._lag = 0.0
+        self._since: float | None = None
+        self._awake = asyncio.Event()
+        self.gone: str | None = None
+
+    async def run(self) -> None:
+        while self.gone is None:
+            await self._awake.wait()
+            began = self._since = perf_counter()
+            try:
+                await self._page.round_trip()
+            except Gone as error:
+                self.gone = str(error)
+            else:
+                self._worst = max(self._worst, perf_counter() - began)
+            self._since = None
+            began = perf_counter()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if not self._awake.is_set():
+                continue
+            self._lag = max(self._lag, perf_counter() - began - HEARTBEAT_SECONDS)
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    async def hush(self) -> None:
+        """No further heartbeats; gives the one under way, and the close of the last page, a moment."""
+        self._awake.clear()
+        await asyncio.sleep(HUSH_SECONDS)
+        deadline = perf_counter() + HEARTBEAT_SECONDS
+        while self._since is not None and perf_counter() < deadline:
+            await asyncio.sleep(HUSH_SECONDS)
+
+    def take(self) -> float | None:
+        """The worst round trip since the last call, less what the lab itself was late."""
+        waiting = perf_counter() - self._since if self._since is not None else 0.0
+        worst, lag = max(self._worst, waiting), self._lag
+        self._worst = self._lag = 0.0
+        if not worst:
+            return None
+        return worst if lag < 0.01 else max(0.0, worst - lag)
+
+
+class Soak:
+    """One run against one server.
+
+    Args:
+        url: for the record.
+        visitor: pays the visits.
+        tree: the server's processes; None if they cannot be seen from here.
+        tasks: asks the server how many tasks it has; None if it does not tell.
+        on_visit: called after each visit, for a display.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        visitor: Visitor,
+        options: Options,
+        *,
+        tree: ProcessTree | None = None,
+        tasks: Callable[[], Awaitable[int | None]] | None = None,
+        on_visit: Callable[[Run], None] = lambda run: None,
+    ) -> None:
+        self.run = Run(
+            url, options.mode, began=datetime.now(UTC).isoformat(timespec="seconds"), machine=_machine(),
+            greenroom=__version__, parallel=options.parallel, pid=tree.pid if tree else None,
+        )  # fmt: skip
+        self._visitor = visitor
+        self._options = options
+        self._tree = tree
+        self._tasks = tasks
+        self._on_visit = on_visit
+        self._began = monotonic()
+        self._watch: _Watch | None = None
+        self._late = 0
+        self._unreached = 0
+        self._baseline = 0.0
+        """Wake-ups per second of the server at rest, before the visits."""
+
+    async def go(self) -> Run:
+        """Carry the plan out. Raises Unreachable if there is nobody to visit."""
+        plan = steps(self._options.mode, self._visitor.manners)
+        async with TaskScope("soak", threads=2, close_timeout=3.0) as scope:
+            self._scope = scope
+            page = await self._visitor.bystander()
+            self._watch = _Watch(page)
+            watching = scope.start(self._watch.run, name="bystander")
+            self._began = monotonic()
+            try:
+                await self._sample(0)
+                await self._window("rest", 0, REST_SECONDS)
+                self._baseline = self.run.quiets[-1].wakeups if self.run.quiets else 0.0
+                for step in plan:
+                    if (reason := self._over(step)) is not None:
+                        if reason:
+                            self.run.notes.append(reason)
+                        break
+                    await (self._visits(step) if step.window is None else self._watch_step(step))
+                await self._visitor.finish()
+                await self._settle("rest")
+                await self._window("rest", len(self.run.visits), FINAL_REST_SECONDS)
+                if self._tree is not None:
+                    await scope.run_in_thread(self._tree.adopt_strays)
+                await self._sample(len(self.run.visits))
+            finally:
+                watching.cancel("the soak is over")
+                await self._visitor.finish()
+                with contextlib.suppress(Gone):
+                    await page.leave()
+        self.run.seconds = monotonic() - self._began
+        return self.run
+
+    def _over(self, step: Step) -> str | None:
+        """Why to stop before this step: a note, an empty text for "as planned", None to go on."""
+        options = self._options
+        if self._late >= GIVE_UP_AFTER:
+            return (
+                f"stopped after visit {step.number - 1}: {self._late} replies in a row did not come in time"
+            )
+        if self._unreached >= UNREACHED_LIMIT:
+            return f"stopped after visit {step.number - 1}: the server did not let {self._unreached} pages in"
+        if options.duration is not None and monotonic() - self._began >= options.duration:
+            return ""
+        return "" if step.window is None and len(self.run.visits) >= options.visits else None
+
+    # -- visits -----------------------------------------------------------------------------------------------
+
+    async def _visits(self, step: Step) -> None:
+        """One visit, or several of the same manner at once."""
+        assert self._watch is not None
+        count = min(self._options.parallel, self._options.visits - len(self.run.visits))
+        made = len(self.run.visits)
+        visits = [
+            Visit(made + 1 + index, step.manner, step.after, monotonic() - self._began)
+            for index in range(count)
+        ]
+        self._watch.wake()
+        self._watch.take()
+        before = self._tree.activity() if self._tree else None
+        if count == 1:
+            await self._visitor.pay(visits[0])
+        else:
+            for job in [self._scope.start(self._visitor.pay, visit) for visit in visits]:
+                await job.wait()
+        after = self._tree.activity() if self._tree else None
+        worst = self._watch.take()
+        for visit in visits:
+            visit.bystander = worst
+            if before is not None and after is not None:
+                visit.cpu = max(0.0, after.cpu - before.cpu) / count
+            self._count(visit)
+        self.run.visits += visits
+        if step.manner not in ("early", "late", "flip"):
+            await self._sample(len(self.run.visits))
+        self._on_visit(self.run)
+
+    def _count(self, visit: Visit) -> None:
+        if visit.connect is None:
+            self._unreached += 1
+        else:
+            self._unreached = 0
+        if visit.timed_out:
+            self._late += 1
+        elif visit.first_reply is not None:
+            self._late = 0
+
+    # -- watching ---------------------------------------------------------------------------------------------
+
+    async def _watch_step(self, step: Step) -> None:
+        if self._tree is None:
+            return
+        if step.window == "settle":
+            await self._settle(step.after)
+        elif step.window == "glow":
+            await self._window(step.after, step.number, self._glow_seconds())
+        else:
+            await self._settle(step.after)
+            await self._window("rest", step.number, REST_SECONDS)
+            await self._sample(step.number)
+
+    def _glow_seconds(self) -> float:
+        """Short against a reply: the visit that follows must still meet what the closed pages left."""
+        replies = [visit.first_reply for visit in self.run.visits if visit.first_reply is not None]
+        return min(0.4, max(0.06, 0.3 * min(replies, default=0.4)))
+
+    async def _window(self, after: str, visit: int, seconds: float) -> None:
+        assert self._watch is not None
+        if self._tree is None:
+            return
+        await self._watch.hush()
+        before, began = self._tree.activity(), perf_counter()
+        await asyncio.sleep(seconds)
+        found, spent = self._tree.activity(), perf_counter() - began
+        if before is not None and found is not None:
+            cpu = max(0.0, found.cpu - before.cpu) / spent
+            wakeups = max(0, found.wakeups - before.wakeups) / spent
+            self.run.quiets.append(Quiet(visit, after, spent, cpu, wakeups))
+
+    async def _settle(self, after: str) -> None:
+        """Wait until the server is as quiet as at first, at most two whole replies (and at least 50 ms)."""
+        assert self._watch is not None
+        if self._tree is None:
+            return
+        await self._watch.hush()
+        whole = [visit.whole_reply for visit in self.run.visits if visit.whole_reply is not None]
+        deadline = perf_counter() + min(10.0, 2 * max(whole, default=0.5))
+        limit = 20.0 + 2 * self._baseline
+        quiet = 0
+        while quiet < 2 and perf_counter() < deadline:
+            before = self._tree.activity()
+            await asyncio.sleep(0.05)
+            found = self._tree.activity()
+            if before is None or found is None:
+                return
+            quiet = quiet + 1 if (found.wakeups - before.wakeups) / 0.05 < limit else 0
+
+    async def _sample(self, visit: int) -> None:
+        tasks = await self._tasks() if self._tasks is not None else None
+        if self._tree is None:
+            return
+        sample = await self._scope.run_in_thread(self._tree.sample, visit, monotonic() - self._began)
+        sample.tasks = tasks
+        self.run.samples.append(sample)
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores, {memory:.0f} GiB"
+
+
+__all__ = ["MODES", "Options", "Soak"]

@@ -1,0 +1,236 @@
+"""Rules about what is left in the process, and about what the loop, the disk and the collector do."""
+
+from __future__ import annotations
+
+import statistics
+
+from greenroom.lab.record import Run, Visit
+from greenroom.lab.verdict.causes import Case, Rule
+from greenroom.lab.verdict.evidence import left_behind, memory_by_manner, rests, values
+from greenroom.lab.verdict.figures import MB, median_of
+from greenroom.lab.verdict.trend import Point, trend
+
+TALK = ("polite", "patient", "late", "burst")
+BLOCKED_SECONDS = 0.05
+PIPES_PER_CHILD = 3
+
+
+def children_left(case: Case) -> None:
+    """Processes born since the beginning that are still there."""
+    left = left_behind(case.run, lambda s: s.children, 2)
+    if left is None or not (left.steady or case.rises("children")):
+        return
+    last = case.run.samples[-1]
+    case.name(
+        "children-left",
+        f"{left.count:.0f} child processes more than at the beginning, {left.per_visit:.2f} a visit; "
+        f"{last.reparented or 0} of them without their parent, {(last.child_memory or 0) / MB:.0f} MB together",
+        f"子进程比开始时多 {left.count:.0f} 个，每次访问 {left.per_visit:.2f} 个；其中 {last.reparented or 0} "
+        f"个已失去父进程，共占 {(last.child_memory or 0) / MB:.0f} MB",
+    )
+
+
+def fds_left(case: Case) -> None:
+    """Open files that no child process explains."""
+    children = left_behind(case.run, lambda s: s.children, 1)
+    explained = PIPES_PER_CHILD * (children.count if children else 0)
+    kinds: dict[str, float] = {}
+    for kind in sorted({kind for sample in case.run.samples for kind in sample.fd_kinds}):
+        left = left_behind(case.run, lambda s, kind=kind: s.fd_kinds.get(kind, 0), 1)
+        if left is not None and left.steady:
+            kinds[kind] = left.count - (explained if kind == "pipe" else 0)
+    count = sum(found for found in kinds.values() if found > 0)
+    if count >= max(4, 0.05 * len(case.run.visits)):
+        listed = ", ".join(f"{found:.0f} × {kind}" for kind, found in kinds.items() if found > 0)
+        per_visit = count / max(1, len(case.run.visits))
+        case.name(
+            "fds-left",
+            f"{count:.0f} open files more than at the beginning ({listed}), {per_visit:.2f} a visit",
+            f"打开的文件比开始时多 {count:.0f} 个（{listed}），每次访问 {per_visit:.2f} 个",
+        )
+
+
+def threads_left(case: Case) -> None:
+    left = left_behind(case.run, lambda s: s.threads, 3)
+    if left is not None and case.rises("threads"):
+        case.name(
+            "threads-left",
+            f"{left.count:.0f} threads more than at the beginning, {left.per_visit:.2f} a visit",
+            f"线程比开始时多 {left.count:.0f} 个，每次访问 {left.per_visit:.2f} 个",
+        )
+
+
+def tasks_left(case: Case) -> None:
+    left = left_behind(case.run, lambda s: s.tasks, 4)
+    if left is not None and case.rises("tasks"):
+        case.name(
+            "tasks-left",
+            f"the server counts {left.count:.0f} tasks more than at the beginning, {left.per_visit:.2f} a visit",
+            f"服务器自报任务比开始时多 {left.count:.0f} 个，每次访问 {left.per_visit:.2f} 个",
+        )
+
+
+def idle_spin(case: Case) -> None:
+    """At rest the server burns CPU, which it did not at the beginning, without sleeping in between."""
+    found = rests(case.run)
+    if len(found) < 3:
+        return
+    late = found[len(found) // 2 :]
+    cpu, before = statistics.median(quiet.cpu for quiet in late), found[0].cpu
+    wakeups = statistics.median(quiet.wakeups for quiet in late)
+    if cpu > before + 0.15 and found[-1].cpu > before + 0.15 and cpu / max(1.0, wakeups) > 0.0005:
+        case.name(
+            "idle-spin",
+            f"at rest, with no page but one silent one, it takes {cpu:.0%} of a core; {before:.0%} at the beginning",
+            f"空闲时（只有一个静默页面）占用 {cpu:.0%} 的一个核，开始时为 {before:.0%}",
+        )
+
+
+def polling(case: Case) -> None:
+    """At rest the server wakes the more often the more visits there were, and sleeps in between."""
+    found = rests(case.run)
+    visits = len(case.run.visits)
+    if len(found) < 3 or "idle-spin" in case.found or not visits:
+        return
+    before, last = found[0].wakeups, found[-1].wakeups
+    more = last - before
+    later = statistics.median(quiet.wakeups for quiet in found[len(found) // 2 :])
+    rising = sum(b.wakeups > a.wakeups for a, b in zip(found, found[1:], strict=False)) >= 0.6 * (
+        len(found) - 1
+    )
+    if more > max(10.0, 0.8 * before) and later > before + 0.25 * more and rising:
+        case.name(
+            "polling",
+            f"at rest the server wakes {last:.0f} times a second after {visits} visits, {before:.0f} before the "
+            f"first: {more / visits:.1f} more for each visit, {found[-1].cpu:.1%} of a core",
+            f"空闲时，{visits} 次访问后服务器每秒被唤醒 {last:.0f} 次，第一次访问前为 {before:.0f} 次："
+            f"每次访问增加 {more / visits:.1f} 次，占一个核的 {found[-1].cpu:.1%}",
+        )
+
+
+def files_at_open(case: Case) -> None:
+    """Opening a page takes longer, or reads more, with each visit; replies do not."""
+    run = case.run
+    reads = trend(_reads_per_visit(run), 3.0)
+    opened = case.trends.get("opened")
+    slower = opened is not None and opened.status == "growing"
+    if reads.status == "growing":
+        more = f", and takes {opened.per_100 * 1000:+.0f} ms per 100 visits" if slower and opened else ""
+        more_zh = f"，耗时每百次访问增加 {opened.per_100 * 1000:.0f} 毫秒" if slower and opened else ""
+        case.name(
+            "files-at-open",
+            f"opening a page makes {reads.level:.0f} read calls at first and {reads.per_100 / 100:.1f} more with each "
+            f"visit{more}",
+            f"打开页面起初需 {reads.level:.0f} 次读文件调用，每次访问增加 {reads.per_100 / 100:.1f} 次{more_zh}",
+        )
+    elif slower and opened is not None and reads.status == "not enough visits":
+        case.name(
+            "files-at-open",
+            f"from the handshake to the four answers it takes {opened.level * 1000:.0f} ms at first and "
+            f"{opened.per_100 * 1000:.0f} ms more per 100 visits",
+            f"从握手到四个应答起初需 {opened.level * 1000:.0f} 毫秒，每百次访问增加 {opened.per_100 * 1000:.0f} 毫秒",
+        )
+
+
+def _reads_per_visit(run: Run) -> list[Point]:
+    """Read calls between two samples with exactly one visit in between."""
+    manners = {visit.number: visit.manner for visit in run.visits}
+    return [
+        Point(later.visit, later.reads - earlier.reads, manners.get(later.visit, ""))
+        for earlier, later in zip(run.samples, run.samples[1:], strict=False)
+        if later.visit == earlier.visit + 1 and later.reads is not None and earlier.reads is not None
+    ]
+
+
+def connect_slowing(case: Case) -> None:
+    found = case.trends.get("connect")
+    if found is not None and found.status == "growing":
+        case.name(
+            "connect-slowing",
+            f"TCP and handshake take {found.level * 1000:.0f} ms at first and {found.per_100 * 1000:.0f} ms more per "
+            "100 visits",
+            f"TCP 与握手起初需 {found.level * 1000:.0f} 毫秒，每百次访问增加 {found.per_100 * 1000:.0f} 毫秒",
+        )
+
+
+def garbage_collection(case: Case) -> None:
+    """Rare stalls that get longer while memory grows, between visits that do not stall."""
+    memory = case.trends.get("memory")
+    if memory is None or memory.status != "growing" or memory.change < 30 * MB:
+        return
+    seen = [(v.number, v.bystander) for v in case.run.visits if v.number > 1 and v.bystander is not None]
+    if len(seen) < 10:
+        return
+    usual = statistics.median(value for _, value in seen)
+    spread = statistics.median(abs(value - usual) for _, value in seen)
+    high = [(number, value) for number, value in seen if value > usual + 8 * spread + 0.01]
+    if not 4 <= len(high) <= 0.4 * len(seen):
+        return
+    rises = sum(
+        later > earlier for index, (_, earlier) in enumerate(high) for _, later in high[index + 1 :]
+    ) / (len(high) * (len(high) - 1) / 2)
+    if rises >= 0.75 and high[-1][1] > 1.5 * high[0][1]:
+        case.name(
+            "garbage-collection",
+            f"{len(high)} of {len(seen)} visits stall the bystander, from {high[0][1] * 1000:.0f} ms to "
+            f"{high[-1][1] * 1000:.0f} ms (usually {usual * 1000:.0f} ms), while memory grows by "
+            f"{memory.change / MB:.0f} MB",
+            f"{len(seen)} 次访问中有 {len(high)} 次让旁观页面停顿，从 {high[0][1] * 1000:.0f} 毫秒到 "
+            f"{high[-1][1] * 1000:.0f} 毫秒（平时 {usual * 1000:.0f} 毫秒），同时内存增长 {memory.change / MB:.0f} MB",
+        )
+
+
+def loop_blocked(case: Case) -> None:
+    """The bystander waits while others talk: usually, and longer than opening a page accounts for."""
+    run = case.run
+    if "idle-spin" in case.found:
+        return
+
+    def stall(visit: Visit) -> float | None:
+        if visit.bystander is None:
+            return None
+        return max(0.0, visit.bystander - max(visit.opened or 0.0, visit.connect or 0.0))
+
+    talking, silent = values(run, stall, TALK), values(run, lambda v: v.bystander, ("silent",))
+    usual, calm = median_of(talking), median_of(silent)
+    found = case.trends.get("bystander")
+    growing = found is not None and found.status == "growing"
+    if usual is None or len(talking) < 5:
+        return
+    if usual > BLOCKED_SECONDS and (calm is None or usual > 3 * calm or growing):
+        case.name(
+            "loop-blocked",
+            f"while somebody talks, another page waits {usual * 1000:.0f} ms for an answer"
+            + (f" ({calm * 1000:.0f} ms when a page is only opened)" if calm is not None else ""),
+            f"有人对话时，另一页面要等 {usual * 1000:.0f} 毫秒才得到应答"
+            + (f"（只打开页面时 {calm * 1000:.0f} 毫秒）" if calm is not None else ""),
+        )
+
+
+def memory_kept(case: Case) -> None:
+    """Memory grows: with every page, or only with what is said?"""
+    found = case.trends.get("memory")
+    if found is None or found.status != "growing":
+        return
+    by = memory_by_manner(case.run)
+    each = found.per_100 / 100
+    silent = by.get("silent")
+    shown = ", ".join(f"{manner} {change / 1024:+.0f} KB" for manner, change in sorted(by.items()))
+    if silent is not None and silent > 0.4 * each:
+        case.name(
+            "registry-growing",
+            f"each page that is only opened and closed leaves {silent / 1024:.0f} KB ({shown} a visit)",
+            f"每个只打开再关闭的页面留下 {silent / 1024:.0f} KB（每次访问：{shown}）",
+        )
+    elif not case.found.keys() & {"prompt-growing", "orphaned-turns", "replies-running", "threads-left"}:
+        case.name(
+            "memory-growing",
+            f"{each / 1024:.0f} KB a visit, pages that say nothing leave little ({shown})",
+            f"每次访问 {each / 1024:.0f} KB，不说话的页面几乎不留下什么（{shown}）",
+        )
+
+
+RESOURCE_RULES: tuple[Rule, ...] = (
+    children_left, fds_left, threads_left, tasks_left, idle_spin, polling, files_at_open, connect_slowing,
+    garbage_collection, loop_blocked, memory_kept,
+)  # fmt: skip

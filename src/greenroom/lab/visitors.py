@@ -1,0 +1,113 @@
+"""What every visitor shares: the manners of a visit, the connection, and the interface a soak drives."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, InvalidURI
+
+from greenroom.lab.record import Visit
+
+MANNERS = {
+    "silent": "opens the page, says nothing, closes politely",
+    "polite": "asks, hears the whole reply, closes politely",
+    "early": "asks and is gone before the reply begins",
+    "late": "is gone when the reply has begun, or should have",
+    "patient": "hears the reply begin, however long it takes, and is gone",
+    "burst": "sends two messages at once, hears all, closes politely",
+    "switch": "changes the character three times at once, asks, and is gone when the reply has begun",
+    "flip": "changes the character three times at once and is gone",
+    "half-open": "asks, then neither reads nor closes",
+    "room": "two viewers of a room; one asks, both hear",
+}
+_PROXY: dict[str, Any] = {"proxy": None} if "proxy" in inspect.signature(connect.__init__).parameters else {}
+
+
+class Unreachable(Exception):
+    """The server cannot be spoken to at all; the text says what to check."""
+
+
+class Visitor(ABC):
+    """Pays visits of several manners to one kind of server."""
+
+    manners: ClassVar[frozenset[str]]
+    """What it can do."""
+
+    @abstractmethod
+    async def pay(self, visit: Visit) -> None:
+        """Carry out `visit.manner` and fill in what was measured; a failure goes to `visit.error`."""
+
+    @abstractmethod
+    async def bystander(self) -> Bystanding:
+        """Open a page that only looks how quickly it is answered. Raises Unreachable."""
+
+    async def finish(self) -> None:
+        """Let go of connections that visits have kept open on purpose."""
+
+
+class Bystanding(ABC):
+    """An open page that measures round trips."""
+
+    @abstractmethod
+    async def round_trip(self) -> None:
+        """Return when an answer has come. Raises Gone when the connection has ended."""
+
+    @abstractmethod
+    async def leave(self) -> None:
+        """Close it."""
+
+
+class Gone(Exception):
+    """The bystander's connection has ended."""
+
+
+class PingBystander(Bystanding):
+    """Measures with the WebSocket protocol's own ping, which every server answers on its loop."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    async def round_trip(self) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            await (await self._socket.ping())
+        except ConnectionClosed as error:
+            raise Gone(str(error)) from error
+
+    async def leave(self) -> None:
+        await self._socket.close()
+
+
+async def dial(
+    url: str,
+    patience: float,
+    *,
+    headers: Mapping[str, str] | None = None,
+    subprotocols: list[str] | None = None,
+) -> ClientConnection:
+    """Open a WebSocket. Raises TimeoutError, OSError or websockets' InvalidHandshake."""
+    options: dict[str, Any] = {"subprotocols": subprotocols} if subprotocols else {}
+    return await connect(
+        url, compression=None, max_size=None, ping_interval=None, open_timeout=patience, close_timeout=2,
+        additional_headers=dict(headers or {}), **options, **_PROXY,
+    )  # fmt: skip
+
+
+def why_unreachable(url: str, error: BaseException) -> Unreachable:
+    """The same failure in words for the user."""
+    if isinstance(error, InvalidURI):
+        return Unreachable(f"{url} is no WebSocket address; one looks like ws://127.0.0.1:12393/client-ws")
+    if isinstance(error, InvalidHandshake):
+        return Unreachable(f"{url} answers, but not as a WebSocket ({error}): check the path")
+    if isinstance(error, TimeoutError):
+        return Unreachable(f"{url} does not answer in time")
+    return Unreachable(f"nothing listens at {url} ({error}): start the server first")
+
+
+FAILURES = (OSError, TimeoutError, InvalidHandshake, InvalidURI)
+"""What `dial` raises."""
