@@ -13,6 +13,7 @@ from greenroom.conversation.turn import TurnInput
 from greenroom.live.journal import Entry, QueueJournal, now
 from greenroom.live.queue_policy import QueueLimits
 from greenroom.live.room import Room
+from greenroom.live.sources.base import ChatMessage
 from greenroom.live.viewer import Viewer
 from greenroom.sessions.services import Services
 from greenroom.tasks import ScopeClosed, ScopeFull, TaskScope
@@ -59,6 +60,7 @@ class Rooms:
         )
         self._journal = QueueJournal(settings.paths.root / JOURNAL, scope) if settings.queue.durable else None
         self._left: dict[str, list[Entry]] = {}
+        self._hearing = scope.child("live chat", max_running=8, max_waiting=200)
         self._rooms: dict[str, Room] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -134,6 +136,21 @@ class Rooms:
         said = f"{sender_name}: {text}" if sender_name else text
         await room.say(said, sender_id, TurnInput(said), priority)
         return True
+
+    def on_message(self, room: str, message: ChatMessage) -> None:
+        """Hand a live chat's message to a room (`SourceRunner`'s callback); counts what it must drop."""
+        try:
+            self._hearing.start(
+                self.hear,
+                room,
+                f"{message.source}/{message.sender_id}",
+                message.sender_name,
+                message.text,
+                message.priority,
+                name=f"hear {message.source}",
+            )
+        except (ScopeClosed, ScopeFull):
+            self._services.meter.refused("live chat")
 
     def leave(self, room: Room, viewer: Viewer) -> None:
         """A viewer has gone, in whatever way."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -17,6 +18,8 @@ from greenroom.config.characters import CharacterStore
 from greenroom.config.settings import Settings
 from greenroom.history import HistoryStore
 from greenroom.live.rooms import Rooms
+from greenroom.live.sources.factory import start_sources
+from greenroom.live.sources.runner import SourceRunner
 from greenroom.server.app import backgrounds_of, create_app
 from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.metrics import Metrics
@@ -44,6 +47,7 @@ class Lifetime:
         self.status: Status
         self.clients: ClientEndpoint
         self.rooms: Rooms
+        self.sources: list[SourceRunner] = []
         self.app: Any
         self._lease: EngineLease | None = None
 
@@ -88,6 +92,9 @@ class Lifetime:
         await warm_up(self.services)
         log.info("agent chosen", agent=agent.kind, why=why)
         self.status.not_ready = f"loading the agent of {first.conf_name}"
+        self.sources = start_sources(
+            settings.sources, self.root.child("sources"), self.rooms.on_message, os.environ
+        )
         loading = maintenance.start(self._load, first.conf_name, name="load first agent")
         await loading.wait(LOADING_SECONDS)
 
