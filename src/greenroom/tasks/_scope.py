@@ -34,6 +34,7 @@ from ._tree import OnClose, Options, ScopeTree, wrong_options
 
 T = TypeVar("T")
 _frame = sys._getframe
+_running_loop = asyncio.get_running_loop
 
 owner_variable: ContextVar[TaskScope | None] = ContextVar("greenroom_owner", default=None)
 """The scope that foreign tasks are charged to; only set while `strict()` is on."""
@@ -102,8 +103,13 @@ class TaskScope(ScopeTree):
         ):
             # The common case, written out: it costs about as much as a bare create_task (benchmarks/tasks).
             coro: Coroutine[Any, Any, T] = fn if type(fn) is CoroutineType else fn(*args)  # type: ignore
+            if name is None:
+                try:
+                    name = fn.__name__  # type: ignore[union-attr]
+                except AttributeError:
+                    name = name_of(fn)
             context = self._context() if _watchers else None
-            job = Job(coro, loop=asyncio.get_running_loop(), name=name or name_of(fn), context=context)
+            job = Job(coro, loop=_running_loop(), name=name, context=context)
             job.scope = self
             job._code = caller.f_code
             job._lasti = caller.f_lasti

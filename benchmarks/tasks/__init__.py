@@ -1,0 +1,1 @@
+"""What owning tasks costs, beside the alternatives: `python -m benchmarks.tasks`."""
