@@ -33,6 +33,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from structlog.testing import capture_logs
 from tests.helpers.loop import ManualLoop, advance, settle
 
 from greenroom.agents.base import AgentEngine, AgentError, ChatRequest, EngineStatistics
@@ -209,7 +210,9 @@ class ScriptedEngine(AgentEngine):
         return self.streams[self._taken - 1]
 
     async def aclose(self) -> None:
-        self.state = "closed"
+        # What came of its start stays to be seen.
+        if self.state not in ("cancelled", "failed"):
+            self.state = "closed"
 
     def statistics(self) -> EngineStatistics:
         ended = [stream.ended for stream in self.streams]
@@ -430,6 +433,8 @@ class Stage:
     """All a server shares, and the clients a test opens."""
 
     def __init__(self, histories: HistoryStore, limits: Json) -> None:
+        # The clock stands still, so the pace of messages is for the tests that are about it.
+        limits = {"message_burst": 100_000, **limits}
         settings = Settings.model_validate({"limits": limits, "character": "alpha.yaml"})
         self.root = TaskScope("server")
         self.histories = histories
@@ -440,6 +445,8 @@ class Stage:
         self.ready = True
         """Whether engines made from now on start at once."""
         self.errors: list[logging.LogRecord] = []
+        self.log: list[Json] = []
+        """What the sessions logged, as events with their fields."""
         self.expected_errors: set[str] = set()
         self._helpers = TaskScope("the test itself")
         self.pool = EnginePool(self.root.child("engines"), self._create, idle_seconds=1e6, max_idle=100)
@@ -570,11 +577,12 @@ class Stage:
         await self._helpers.close()
         await self.pool.aclose()
         await self.root.close()
-        unexpected = [
+        told = [
             record.getMessage() + (f"\n{record.exc_info[1]!r}" if record.exc_info else "")
             for record in self.errors
-            if not any(text in record.getMessage() for text in self.expected_errors)
         ]
+        told += [f"{entry['event']}: {entry}" for entry in self.log if entry["log_level"] in ("error", "critical")]
+        unexpected = [text for text in told if not any(known in text for known in self.expected_errors)]
         assert not unexpected, f"errors were logged: {unexpected}"
 
 
@@ -600,8 +608,9 @@ def staged(
         unheard: list[Json] = []
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
         try:
-            await wanted(stage, *args, **kwargs)
-            await stage.aclose()
+            with capture_logs() as stage.log:
+                await wanted(stage, *args, **kwargs)
+                await stage.aclose()
         finally:
             logging.getLogger().removeHandler(handler)
             await histories.aclose()
