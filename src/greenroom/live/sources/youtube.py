@@ -2,8 +2,8 @@
 
 The libraries that need no key read YouTube's internal API and break when it changes: pytchat's last release
 is of 2021, chat-downloader's of 2023. The official API wants a free key. Over HTTP it can only be asked again
-and again (pushed messages are documented for gRPC), and says how long to wait in between; each question costs 5 of
-the 10,000 units that a key has a day.
+and again (pushed messages are documented for gRPC), and says how long to wait in between; each question costs
+5 of the 10,000 units that a key has a day.
 """
 
 from __future__ import annotations
