@@ -12,8 +12,8 @@ from uuid import uuid4
 import structlog
 
 from greenroom.config.errors import ConfigError
-from greenroom.server.socket_protocol import SCOPE_KEY
-from greenroom.sessions.outbox import OutboxClosed
+from greenroom.server.socket_protocol import SCOPE_KEY, SocketProtocol
+from greenroom.sessions.outbox import OutboxClosed, Sink
 from greenroom.sessions.router import Router
 from greenroom.sessions.service_context import ServiceContext
 from greenroom.sessions.services import Services
@@ -29,19 +29,22 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class SocketConnection:
     """The sending side of one ASGI WebSocket."""
 
-    __slots__ = ("_drop", "_send")
+    __slots__ = ("_protocol", "_send")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
-        protocol = scope.get(SCOPE_KEY)
-        self._drop: Callable[[int, str], None] | None = protocol.drop if protocol is not None else None
+        self._protocol: SocketProtocol | None = scope.get(SCOPE_KEY)
 
     async def send_text(self, text: str) -> None:
         await self._send({"type": "websocket.send", "text": text})
 
     def drop(self, code: int, reason: str) -> None:
-        if self._drop is not None:
-            self._drop(code, reason)
+        if self._protocol is not None:
+            self._protocol.drop(code, reason)
+
+    def sink(self) -> Sink | None:
+        """The way past ASGI, which is one call through four layers and one system call for each message."""
+        return self._protocol.sink if self._protocol is not None else None
 
 
 class ClientEndpoint:

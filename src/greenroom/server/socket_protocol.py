@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
 
 SCOPE_KEY = "greenroom.socket"
 """Where an ASGI endpoint finds its `SocketProtocol`."""
@@ -19,9 +19,36 @@ CLOSE_SECONDS = 2.0
 """How long a client that was sent a close frame may take to answer."""
 
 
+TEXT = 0x81
+"""The first byte of a text frame that is not continued."""
+
+
 def text_frame(text: str) -> bytes:
     """A whole text frame as a server sends it (no mask, no compression)."""
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    data = text.encode()
+    size = len(data)
+    if size < 126:
+        return bytes((TEXT, size)) + data
+    if size < 65536:
+        return bytes((TEXT, 126)) + size.to_bytes(2, "big") + data
+    return bytes((TEXT, 127)) + size.to_bytes(8, "big") + data
+
+
+class SocketSink:
+    """Writes text frames past ASGI, several in one piece (see `sessions.outbox.Sink`)."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: SocketProtocol) -> None:
+        self._socket = socket
+
+    async def room(self) -> None:
+        if not self._socket.writable.is_set():
+            await self._socket.writable.wait()
+
+    def write_texts(self, texts: list[str]) -> None:
+        if not self._socket.write_frame(b"".join(map(text_frame, texts))):
+            raise ClientDisconnected
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -56,6 +83,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             return False
         self.transport.write(frame)
         return True
+
+    @property
+    def sink(self) -> SocketSink:
+        return SocketSink(self)
 
     def unsent_bytes(self) -> int:
         """Bytes that the peer has not taken yet."""

@@ -9,14 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from greenroom.conversation.turn import ClientGone
 
 LOST = "connection lost"
+PIECE = 128 * 1024
+"""Characters that are written in one piece, roughly."""
 
 
 class OutboxClosed(ClientGone):
     """The client has gone; there is nobody to send to. The text says why."""
+
+
+class Sink(Protocol):
+    """A socket that takes several frames in one piece: one system call for all instead of one for each."""
+
+    async def room(self) -> None:
+        """Wait until it takes more. Raises `OSError` once it has gone."""
+        ...
+
+    def write_texts(self, texts: list[str]) -> None:
+        """Write text frames in one piece; never waits. Raises `OSError` once it has gone."""
+        ...
 
 
 class Outbox:
@@ -28,11 +43,12 @@ class Outbox:
             encoding twice).
         drain_seconds: how long what waits may take to be taken by the socket.
         on_stall: called once when that was not enough; the outbox is closed by then.
+        sink: used in place of `send` where the socket can do it.
     """
 
     __slots__ = (
         "_closed", "_drain_seconds", "_max_bytes", "_max_messages", "_on_stall", "_queue", "_send",
-        "_senders", "_size", "_wakeup", "_why", "sent", "unsent",
+        "_senders", "_sink", "_size", "_wakeup", "_why", "sent", "unsent",
     )  # fmt: skip
 
     def __init__(
@@ -43,12 +59,14 @@ class Outbox:
         max_bytes: int = 16 * 1024 * 1024,
         drain_seconds: float = 10.0,
         on_stall: Callable[[], None],
+        sink: Sink | None = None,
     ) -> None:
         self._send = send
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._drain_seconds = drain_seconds
         self._on_stall = on_stall
+        self._sink = sink
         self._queue: deque[tuple[str, object]] = deque()
         self._size = 0
         self._wakeup: asyncio.Future[None] | None = None
@@ -130,20 +148,45 @@ class Outbox:
                 continue
             deadline = loop.call_later(self._drain_seconds, self._stall)
             try:
-                for _ in range(len(self._queue)):
-                    if not self._queue:
-                        break
-                    text, _tag = self._queue.popleft()
-                    self._size -= len(text)
-                    if self._senders:
-                        self._let_in()
-                    await self._send(text)
-                    self.sent += 1
+                if self._sink is not None:
+                    await self._pour(self._sink)
+                else:
+                    await self._hand_over()
             except OSError:
                 # Whoever waits for room must hear of it: the reader of this very socket may be among them.
                 self.close(LOST)
             finally:
                 deadline.cancel()
+
+    async def _hand_over(self) -> None:
+        for _ in range(len(self._queue)):
+            if not self._queue:
+                break
+            text = self._take()
+            if self._senders:
+                self._let_in()
+            await self._send(text)
+            self.sent += 1
+
+    async def _pour(self, sink: Sink) -> None:
+        while self._queue:
+            # Taken out of the queue only when the socket has room: until then `discard` can take it back.
+            await sink.room()
+            texts: list[str] = []
+            size = 0
+            while self._queue and size < PIECE:
+                texts.append(self._take())
+                size += len(texts[-1])
+            if texts:
+                sink.write_texts(texts)
+                self.sent += len(texts)
+            if self._senders:
+                self._let_in()
+
+    def _take(self) -> str:
+        text, _tag = self._queue.popleft()
+        self._size -= len(text)
+        return text
 
     def _stall(self) -> None:
         self.close(f"did not read for {self._drain_seconds:g} s")

@@ -15,7 +15,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -37,7 +37,7 @@ from greenroom.protocol.server_messages import (
     SetModelAndConf,
 )
 from greenroom.sessions.message_handler import MessageHandler, Waiter
-from greenroom.sessions.outbox import Outbox, OutboxClosed
+from greenroom.sessions.outbox import Outbox, OutboxClosed, Sink
 from greenroom.sessions.services import Services
 from greenroom.sessions.turns import Turns
 from greenroom.sessions.wake_word_manager import WakeWordManager
@@ -60,6 +60,13 @@ class Connection(Protocol):
 
     async def send_text(self, text: str) -> None: ...
     def drop(self, code: int, reason: str) -> None: ...
+
+
+@runtime_checkable
+class Piecewise(Protocol):
+    """A connection that may be able to take several frames in one piece."""
+
+    def sink(self) -> Sink | None: ...
 
 
 @dataclass(slots=True)
@@ -106,6 +113,7 @@ class ServiceContext:
             max_bytes=limits.outbox_bytes,
             drain_seconds=limits.outbox_drain_seconds,
             on_stall=self._stalled,
+            sink=connection.sink() if isinstance(connection, Piecewise) else None,
         )
         self.message_handler = MessageHandler()
         self.wake_word_manager: WakeWordManager | None = None
