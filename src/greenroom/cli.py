@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from greenroom import __version__
+from greenroom.lab import commands as lab
 from greenroom.live.sources.commands import app as sources_app
 
 app = typer.Typer(
@@ -179,6 +180,11 @@ def audit(context: typer.Context) -> None:
     except SystemExit as done:  # argparse's way to end after --help
         code = int(done.code or 0)
     raise typer.Exit(code)
+
+
+app.command(help=lab.SOAK_HELP)(lab.soak)
+app.command(help=lab.REPORT_HELP)(lab.report)
+app.command(help=lab.FAULTS_HELP)(lab.faults)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ limits, until the server has calmed down."""
 
 _ROUNDS: dict[str, tuple[str, ...]] = {
     "mixed": (
-        "polite", ":rest", "silent", "early", "early", "early", "early", ":glow", "polite", "late", "late",
+        "polite", "polite", ":rest", "silent", "early", "early", "early", "early", ":glow", "polite", "late", "late",
         "polite", "burst", "silent", ":settle", "switch", "flip", "flip", ":glow", "switch", ":settle",
     ),
     "polite": (*["polite"] * 8, ":rest"),

@@ -10,6 +10,10 @@ from greenroom.lab.record import Quiet, Run, Sample, Visit
 from greenroom.lab.verdict.figures import median_of
 
 
+SPINNING = 0.15
+"""Share of a core at rest from which on wake-ups mean nothing: what never sleeps is only ever put back."""
+
+
 @dataclass(frozen=True)
 class Shift:
     """Two groups of measurements: the usual value, and how much more the other group has."""
@@ -80,16 +84,16 @@ def glow(run: Run, after: str, least: float = 25.0) -> Glow | None:
     found: list[Quiet] = []
     busy = 0
     rests: list[float] = []
-    rest = 0.0
+    before: Quiet | None = None
     for quiet in run.quiets:
         if quiet.after == "rest":
-            rest = quiet.wakeups
-        elif quiet.after == after:
+            before = quiet
+        elif quiet.after == after and before is not None and before.cpu < SPINNING:
             found.append(quiet)
-            rests.append(rest)
+            rests.append(before.wakeups)
             # Whole wake-ups in a short window are few: three of them may be chance.
-            surplus = (quiet.wakeups - 1.5 * rest) * quiet.seconds
-            busy += quiet.wakeups - 1.5 * rest > least and surplus >= 3
+            surplus = (quiet.wakeups - 1.5 * before.wakeups) * quiet.seconds
+            busy += surplus >= max(3.0, least * quiet.seconds)
     if not found:
         return None
     return Glow(len(found), busy, statistics.median(q.wakeups for q in found), statistics.median(rests))

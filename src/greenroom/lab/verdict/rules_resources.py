@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 
 from greenroom.lab.record import Run, Visit
@@ -95,9 +96,8 @@ def polling(case: Case) -> None:
     before, last = found[0].wakeups, found[-1].wakeups
     more = last - before
     later = statistics.median(quiet.wakeups for quiet in found[len(found) // 2 :])
-    rising = sum(b.wakeups > a.wakeups for a, b in zip(found, found[1:], strict=False)) >= 0.6 * (
-        len(found) - 1
-    )
+    pairs = list(itertools.combinations(found, 2))
+    rising = sum(later.wakeups > earlier.wakeups for earlier, later in pairs) >= 0.7 * len(pairs)
     if more > max(10.0, 0.8 * before) and later > before + 0.25 * more and rising:
         case.name(
             "polling",

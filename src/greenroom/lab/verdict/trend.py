@@ -28,9 +28,11 @@ SURE = 1.96
 """Standard deviations of the interval that is shown: 95 %."""
 ALARM = 3.29
 """Standard deviations before something is called growing: 1 in 1000 by chance, for a dozen figures are judged."""
+PLAIN = 2.4
+"""The same where the change is twice the margin and five times the noise, and few points can say no more."""
 MOST_POINTS = 160
 """Of one stratum; more are thinned out evenly, for the work grows with their square."""
-FEWEST_POINTS = 6
+FEWEST_POINTS = 5
 STEP_EDGE = 3
 """Points on each side of a step."""
 
@@ -82,7 +84,8 @@ def trend(points: Sequence[Point], margin: float) -> Trend:
     level = _level(kept) if kept else statistics.median([p.value for p in points]) if points else 0.0
     if len(flattened) < FEWEST_POINTS:
         return Trend("not enough visits", len(flattened), level)
-    slope = _slope(kept, _inflation(flattened, kept))
+    inflation = _inflation(flattened, kept)
+    slope = _slope(kept, inflation)
     span = flattened[-1].visit - flattened[0].visit
     if span <= 0:
         return Trend("not enough visits", len(flattened), level)
@@ -94,7 +97,12 @@ def trend(points: Sequence[Point], margin: float) -> Trend:
     centred = _centred(kept)
     step = _step(centred)
     stepped = step is not None and step.rise > margin and step.chance < 0.001
-    if stepped or (slope.deviations > ALARM and change > margin):
+    # What bends is not noise, though its distance from a line looks autocorrelated.
+    plain = slope.deviations * math.sqrt(inflation)
+    plainly = (
+        plain > PLAIN and change > 2 * margin and change > 5 * _deviation_from_line(centred, slope.value)
+    )
+    if stepped or plainly or (slope.deviations > ALARM and change > margin):
         return _shape(kept, centred, slope, step, span, base, margin)
     if slope.high * span <= margin or (step is not None and step.rise <= margin and slope.deviations < SURE):
         flat = slope.high * span <= margin or len(flattened) >= 20

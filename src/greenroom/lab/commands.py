@@ -1,0 +1,136 @@
+"""`greenroom soak`, `greenroom report` and `greenroom faults`: options and their help. What they do is imported
+only when they are called, so that the other commands start as fast as without them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+SOAK_HELP = """Open and close pages against a server, and say whether it gets slower, and why.
+
+Without a URL a Greenroom is started and measured. Speaks Open-LLM-VTuber's protocol, and with --script any
+JSON over WebSocket. Ends with 0 (flat), 1 (growing, or a defect named), 2 (usage), 3 (not enough visits).
+
+**Examples**
+
+    greenroom soak --visits 200
+    greenroom soak ws://127.0.0.1:12393/client-ws --visits 100 --report out.html
+    greenroom soak 12393 --mode abrupt --restart-command "systemctl restart olv"
+    greenroom soak ws://127.0.0.1:9000/ws --script chat.yaml --assert-flat --json run.json
+
+**Modes**: mixed (tells causes apart; the default), polite, abrupt, burst, switch, half-open, room.
+"""
+REPORT_HELP = """Lay results of `greenroom soak --json` side by side, such as before and after a change.
+
+**Examples**
+
+    greenroom report before.json after.json
+    greenroom report before.json after.json --report difference.html
+"""
+FAULTS_HELP = """Run the fault server: a small server with known defects built in, to see what soak makes of them.
+
+**Examples**
+
+    greenroom faults --list
+    greenroom faults --fault speech-after-close --port 12500
+    greenroom faults --fault as-found --provider-slots 1
+"""
+JsonOption = Annotated[Optional[Path], typer.Option("--json", help="Write everything that was measured.")]  # noqa: UP045
+LangOption = Annotated[str, typer.Option("--lang", help="en or zh, for the terminal.")]
+
+
+def soak(
+    url: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="Server: a WebSocket or page address, host:port, or a port. None: start one."),
+    ] = None,
+    mode: Annotated[str, typer.Option(help="How visitors behave; see above.")] = "mixed",
+    visits: Annotated[int, typer.Option(min=1, max=1_000_000, help="Pages to open.")] = 50,
+    parallel: Annotated[int, typer.Option(min=1, max=500, help="Pages open at the same time.")] = 1,
+    duration: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=1.0, help="Stop after so many seconds; without --visits, only then."),
+    ] = None,
+    think_time: Annotated[float, typer.Option(min=0.0, help="Seconds a visitor looks before acting.")] = 0.0,
+    patience: Annotated[float, typer.Option(min=0.1, help="Seconds after which a visit gives up.")] = 60.0,
+    pid: Annotated[Optional[int], typer.Option(min=1, help="The server's process. Default: by port.")] = None,  # noqa: UP045
+    script: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="YAML script for a server with another protocol (see examples/lab)."),
+    ] = None,
+    assert_flat: Annotated[
+        bool, typer.Option("--assert-flat", help="End with 1 unless it is proven flat.")
+    ] = False,
+    restart_command: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Shell command that restarts the server, to see whether that cures it."),
+    ] = None,
+    json_path: JsonOption = None,
+    report_path: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--report", help="Write one HTML file that needs no network."),
+    ] = None,
+    lang: LangOption = "en",
+) -> None:
+    import click
+
+    from greenroom.lab.soak_command import Wanted, run_soak
+
+    source = click.get_current_context().get_parameter_source("visits")
+    limit = 1_000_000 if duration is not None and source is not None and source.name == "DEFAULT" else visits
+    raise typer.Exit(
+        run_soak(
+            Wanted(
+                url=url, mode=mode, visits=limit, parallel=parallel, duration=duration, think=think_time,
+                patience=patience, pid=pid, script=script, assert_flat=assert_flat,
+                restart_command=restart_command, json=json_path, report=report_path, language=_language(lang),
+            )
+        )
+    )  # fmt: skip
+
+
+def report(
+    results: Annotated[list[Path], typer.Argument(help="Files written by greenroom soak --json.")],
+    report_path: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--report", help="Write one HTML file that needs no network."),
+    ] = None,
+    lang: LangOption = "en",
+) -> None:
+    from greenroom.lab.report_command import run_report
+
+    raise typer.Exit(run_report(results, report_path, _language(lang)))
+
+
+def faults(
+    fault: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="A defect to switch on; repeatable. as-found: the analysed server's together."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 for any free one.")] = 12393,
+    provider_slots: Annotated[int, typer.Option(min=1, help="Replies generated at once.")] = 2,
+    sentences: Annotated[int, typer.Option(min=1, help="Sentences of a reply.")] = 8,
+    time_scale: Annotated[
+        float, typer.Option(min=0.001, help="0.1 makes everything ten times as fast.")
+    ] = 1.0,
+    list_them: Annotated[bool, typer.Option("--list", help="Show the defects and leave.")] = False,
+) -> None:
+    from greenroom.lab.faults.catalog import FAULTS
+    from greenroom.lab.faults.command import main
+
+    if list_them:
+        for name, what in FAULTS.items():
+            typer.echo(f"{name:<20}{what}")
+        raise typer.Exit
+    names = [part for name in fault or [] for part in ("--fault", name)]
+    pace = ["--provider-slots", str(provider_slots), "--sentences", str(sentences), "--time-scale", str(time_scale)]
+    main([*names, "--host", host, "--port", str(port), *pace])
+
+
+def _language(text: str) -> str:
+    if text not in ("en", "zh"):
+        raise typer.BadParameter(f"{text!r} is neither en nor zh", param_hint="--lang")
+    return text
