@@ -1,9 +1,9 @@
 """The journal of accepted room messages: what was accepted before a crash is answered after it.
 
-A message is written down before its sender hears that it waits, and struck out when its conversation has
-ended or it was dropped. After a restart the rest is read back, oldest first: what is still young waits for
-its room's first viewer, what is too old is reported as expired. A conversation that was cut off is held
-again.
+A message is written down before its sender hears that it waits, and struck out when its reply is complete,
+before the viewers hear of its end, or when it was dropped. After a restart the rest is read back, oldest
+first: what is still young waits for its room's first viewer, what is too old is reported as expired. A
+conversation that was cut off is held again; one whose end a viewer saw never is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from greenroom.config.errors import ConfigError, Problem
 from greenroom.tasks import ScopeClosed, ScopeFull, TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.live")
@@ -25,6 +26,9 @@ CREATE TABLE IF NOT EXISTS accepted (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, room TEXT NOT NULL, sender TEXT NOT NULL,
     text TEXT NOT NULL, priority INTEGER NOT NULL, at REAL NOT NULL
 )"""
+
+LOCKED_SECONDS = 2.0
+"""How long the server before this one may take to let go of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +58,44 @@ class QueueJournal:
         self._database: sqlite3.Connection | None = None
 
     async def open(self) -> list[Entry]:
-        """Open the file and return what a crash left, oldest first. Raises `sqlite3.Error`."""
-        return await self._scope.run_in_thread(self._open, name="open journal")
+        """Open the file and return what a crash left, oldest first.
+
+        Raises `ConfigError` if it cannot be used, also because another server does.
+        """
+        try:
+            return await self._scope.run_in_thread(self._open, name="open journal")
+        except sqlite3.Error as error:
+            fix = "is another server using this data folder? Give each its own, or turn queue.durable off"
+            problem = Problem(str(self._path), None, "queue.durable", f"cannot be used ({error})", fix)
+            raise ConfigError([problem]) from error
 
     def _open(self) -> list[Entry]:
         with self._lock:
-            database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA synchronous=NORMAL")
-            database.execute(SCHEMA)
-            self._database = database
-            rows = database.execute(
-                "SELECT id, room, sender, text, priority, at FROM accepted ORDER BY number"
+            database = sqlite3.connect(
+                self._path, check_same_thread=False, isolation_level=None, timeout=LOCKED_SECONDS
             )
+            try:
+                # Whoever read the messages of a server that runs would answer them a second time.
+                database.execute("PRAGMA locking_mode=EXCLUSIVE")
+                database.execute("PRAGMA journal_mode=WAL")
+                database.execute("PRAGMA synchronous=NORMAL")
+                database.execute("BEGIN IMMEDIATE")
+                database.execute(SCHEMA)
+                database.execute("COMMIT")
+                rows = database.execute(
+                    "SELECT id, room, sender, text, priority, at FROM accepted ORDER BY number"
+                ).fetchall()
+            except sqlite3.Error:
+                database.close()
+                raise
+            self._database = database
             return [Entry(*row) for row in rows]
 
     async def add(self, entry: Entry) -> None:
-        """Write a message down; safe against the death of the process when it returns."""
+        """Write a message down; safe against the death of the process when it returns.
+
+        Raises `sqlite3.Error`, and `ScopeClosed` when the server stops.
+        """
         values = (entry.id, entry.room, entry.sender, entry.text, entry.priority, entry.at)
         await self._scope.run_in_thread(
             self._execute,
@@ -80,7 +105,7 @@ class QueueJournal:
         )
 
     async def remove(self, entry_id: str) -> None:
-        """Strike a message out."""
+        """Strike a message out. Raises like `add`."""
         await self._scope.run_in_thread(
             self._execute, "DELETE FROM accepted WHERE id = ?", (entry_id,), name="strike out"
         )

@@ -6,6 +6,7 @@ the job that held the conversation has ended, in whatever way, even one that was
 step. A message leaves the policy when it is taken, so none can be forwarded twice.
 
 Across rooms `max_concurrent_forwards` conversations run; that bound is the scope the forwards are started in.
+A paused queue takes messages in and starts none: nobody is there to see the reply.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from greenroom.live.queue_policy import DropReason, Offer, QueueItem, QueueLimits, QueuePolicy
-from greenroom.tasks import ScopeClosed, TaskScope
+from greenroom.tasks import JobCancelled, ScopeClosed, TaskScope
 
 log = logging.getLogger("greenroom.live")
 
-Trigger = Callable[[QueueItem], Awaitable[None]]
+Trigger = Callable[[QueueItem], Awaitable[str | None]]
+"""Holds a conversation; may say how it ended, if it did not just finish."""
 
 
 class QueueListener(Protocol):
     """Told what becomes of messages, so that it can tell their senders. Must not raise."""
 
     def queued(self, item: QueueItem, position: int, waiting: int) -> None: ...
-    def merged(self, item: QueueItem) -> None: ...
+    def merged(self, item: QueueItem, twin: QueueItem, retry_after: float) -> None: ...
     def moved(self, positions: list[tuple[QueueItem, int]], waiting: int) -> None: ...
     def started(self, item: QueueItem) -> None: ...
     def dropped(self, item: QueueItem, reason: DropReason, retry_after: float) -> None: ...
@@ -39,7 +41,8 @@ class QueueListener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QueueStatistics:
-    """Counts since the queue was made; `offered` = `started` + `merged` + all `dropped` + `waiting`."""
+    """Counts since the queue was made: `offered` = `started` + `merged` + all `dropped` + `waiting`, and
+    `started` is the sum of `ended`, plus one while a conversation runs. Times in seconds, in all."""
 
     waiting: int
     active: bool
@@ -48,9 +51,10 @@ class QueueStatistics:
     accepted: int
     merged: int
     started: int
-    finished: int
-    failed: int
+    ended: dict[str, int]
+    """By how: `finished`, `failed`, `timed out`, `cancelled`, or the trigger's own word."""
     dropped: dict[str, int]
+    """By reason."""
     wait_seconds: float
     conversation_seconds: float
 
@@ -61,6 +65,7 @@ class ProxyMessageQueue:
     Args:
         scope: owns the loop of this room.
         forwards: bounds the conversations of all rooms (`max_running` = `max_concurrent_forwards`).
+        max_concurrent_forwards: that bound, so that senders can be told that they wait for it.
         conversation_trigger_callback: holds one conversation with a message; returns when it has ended.
         conversation_seconds: a conversation that takes longer is cancelled.
     """
@@ -74,6 +79,7 @@ class ProxyMessageQueue:
         listener: QueueListener,
         *,
         limits: QueueLimits,
+        max_concurrent_forwards: int = 5,
         conversation_seconds: float = 240.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -84,18 +90,30 @@ class ProxyMessageQueue:
         self._scope = scope
         self._forwards = forwards
         self._listener = listener
+        self._max_forwards = max_concurrent_forwards
         self._conversation_seconds = conversation_seconds
         self._clock = clock
         self._wakeup: asyncio.Future[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._expires_at: float | None = None
         self._open = True
-        self._counts = dict.fromkeys(("offered", "accepted", "merged", "started", "finished", "failed"), 0)
+        self._paused = False
+        self._counts = dict.fromkeys(("offered", "accepted", "merged", "started"), 0)
+        self._ended: dict[str, int] = {}
         self._dropped: dict[str, int] = {}
         self._waited = self._talked = 0.0
 
     def start(self) -> None:
         """Begin to consume."""
         self._scope.start(self._consume_loop, name="queue")
+
+    def pause(self) -> None:
+        """Start no conversation until `resume`; the one that runs goes on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self._wake()
 
     # -- in ------------------------------------------------------------------------------------------------
 
@@ -121,17 +139,24 @@ class ProxyMessageQueue:
             self._drop(displaced, "displaced", offer.retry_after)
         if offer.merged_into is not None:
             self._counts["merged"] += 1
-            self._listener.merged(item)
-            self._listener.queued(offer.merged_into, offer.position, len(self._policy))
+            self._listener.merged(item, offer.merged_into, offer.retry_after)
+            if offer.position:
+                self._listener.queued(offer.merged_into, offer.position, len(self._policy))
         elif offer.accepted:
             self._counts["accepted"] += 1
             self._arm()
-            if self.conversation_active or offer.position > 1:
+            if self.conversation_active or self._paused or offer.position > 1:
                 self._listener.queued(item, offer.position, len(self._policy))
             self._wake()
         else:
             self._drop(item, offer.reason or "queue-full", offer.retry_after)
         return offer
+
+    def would_take(self, item: QueueItem) -> bool:
+        """Whether `queue_item` would accept it now."""
+        now = self._clock()
+        self._expire(now)
+        return self._open and self._policy.would_take(item, now)
 
     def has_pending_messages(self) -> bool:
         return len(self._policy) > 0
@@ -142,53 +167,61 @@ class ProxyMessageQueue:
         """Start the next conversation whenever there is a message and the gate is open."""
         loop = asyncio.get_running_loop()
         while True:
-            if self.conversation_active or not self.has_pending_messages():
+            if self._paused or not self.has_pending_messages():
                 self._wakeup = loop.create_future()
                 await self._wakeup
                 continue
             self.conversation_active = True
             try:
+                if len(self._forwards.running) >= self._max_forwards:
+                    self._tell_places()
                 # Waits for its place among all rooms; which message it takes is decided when it begins.
                 forward = await self._forwards.submit(self._forward_message, name=f"forward {self.name}")
                 await forward.wait()
+            except JobCancelled:
+                # Somebody withdrew it before it began: the message still waits.
+                continue
+            except ScopeClosed:
+                return
             finally:
                 self.conversation_active = False
 
     async def _forward_message(self) -> None:
         """Hold one conversation; whatever happens to it, the loop opens the gate again."""
-        item: QueueItem | None = None
-        how = "finished"
         began = self._clock()
+        self._expire(began)
+        item = None if self._paused else self._policy.take()
+        self._arm()
+        if item is None:
+            return
+        self._counts["started"] += 1
+        self._waited += began - item.queued_at
+        how = "failed"
+        limit = asyncio.timeout(self._conversation_seconds)
         try:
-            self._expire(began)
-            item = self._policy.take()
-            self._arm()
-            if item is None:
-                return
-            self._counts["started"] += 1
-            self._waited += began - item.queued_at
             self._listener.started(item)
             self._tell_places()
-            async with asyncio.timeout(self._conversation_seconds):
-                await self.conversation_trigger_callback(item)
-        except TimeoutError:
-            how = "timed out"
-            log.warning(
-                "room %s: a conversation took longer than %g s", self.name, self._conversation_seconds
-            )
+            async with limit:
+                how = await self.conversation_trigger_callback(item) or "finished"
+        except TimeoutError as error:
+            if limit.expired():
+                how = "timed out"
+                seconds = self._conversation_seconds
+                log.warning("room %s: a conversation took longer than %g s", self.name, seconds)
+            else:
+                log.exception("room %s: a conversation failed: %s", self.name, type(error).__name__)
         except asyncio.CancelledError:
             how = "cancelled"
             raise
         except Exception as error:
-            how = "failed"
             log.exception("room %s: a conversation failed: %s", self.name, type(error).__name__)
         finally:
-            if item is not None:
-                seconds = self._clock() - began
-                self._talked += seconds
-                self._policy.note_pace(seconds)
-                self._counts["finished" if how == "finished" else "failed"] += 1
-                self._listener.ended(item, how, seconds)
+            seconds = self._clock() - began
+            self._talked += seconds
+            self._policy.done(item)
+            self._policy.note_pace(seconds)
+            self._ended[how] = self._ended.get(how, 0) + 1
+            self._listener.ended(item, how, seconds)
 
     def _wake(self) -> None:
         if self._wakeup is not None and not self._wakeup.done():
@@ -212,9 +245,12 @@ class ProxyMessageQueue:
     def _arm(self) -> None:
         """One timer, for the oldest message, and only while something waits."""
         due = self._policy.next_expiry()
+        if due == self._expires_at and self._expiry is not None:
+            return
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
+        self._expires_at = due
         if due is not None:
             delay = max(0.0, due - self._clock())
             self._expiry = asyncio.get_running_loop().call_later(delay, self._on_expiry)
@@ -240,6 +276,7 @@ class ProxyMessageQueue:
             waiting=len(self._policy),
             active=self.conversation_active,
             oldest_age=self._policy.oldest_age(self._clock()),
+            ended=dict(self._ended),
             dropped=dict(self._dropped),
             wait_seconds=self._waited,
             conversation_seconds=self._talked,
@@ -247,4 +284,4 @@ class ProxyMessageQueue:
         )
 
 
-__all__ = ["ProxyMessageQueue", "QueueListener", "QueueStatistics", "ScopeClosed"]
+__all__ = ["ProxyMessageQueue", "QueueListener", "QueueStatistics", "Trigger"]

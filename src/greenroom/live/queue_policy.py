@@ -26,8 +26,10 @@ class QueueLimits:
     per_sender: int = 3
     max_age: float = 120.0
     merge_window: float = 5.0
-    """The same text of the same sender within it is one message; 0 merges nothing."""
+    """The same text of the same sender within it is one message, until that is answered; 0 merges nothing."""
     drop: DropPolicy = "reject-new"
+    max_bytes: int = 64 * 1024 * 1024
+    """Of all that waits, pictures included."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +42,8 @@ class QueueItem:
     message: Any = None
     priority: int = 0
     queued_at: float = 0.0
+    size: int = 0
+    """In bytes."""
     copies: int = field(default=1)
     """How many identical messages it stands for."""
 
@@ -48,7 +52,8 @@ class QueueItem:
 class Offer:
     """What became of an offered message, and of those it displaced.
 
-    `retry_after`: seconds after which trying again makes sense.
+    `retry_after`: seconds after which trying again makes sense. `position` is that of `merged_into` if there
+    is one, 0 if that is being answered already.
     """
 
     accepted: bool
@@ -67,7 +72,8 @@ class QueuePolicy:
         self._lanes: dict[int, OrderedDict[str, deque[QueueItem]]] = {p: OrderedDict() for p in PRIORITIES}
         self._by_age: OrderedDict[str, QueueItem] = OrderedDict()
         self._per_sender: dict[str, int] = {}
-        self._recent: OrderedDict[tuple[str, str], tuple[float, QueueItem]] = OrderedDict()
+        self._recent: dict[tuple[str, str], QueueItem] = {}
+        self._bytes = 0
         self._pace = 5.0
 
     def __len__(self) -> int:
@@ -78,37 +84,40 @@ class QueuePolicy:
 
         `accepted_before`: it was taken in once already, before a restart; no bound may turn it away now.
         """
-        limits = self.limits
-        item.queued_at = now
         item.priority = min(max(item.priority, PRIORITIES[-1]), PRIORITIES[0])
-        twin = None if accepted_before else self._twin(item, now)
+        # Ages only fall towards the end of the queue, whatever a clock did across a restart.
+        item.queued_at = max(now, self._newest()) if self._by_age else now
+        if accepted_before:
+            self._add(item)
+            return Offer(True, position=self.position(item))
+        twin = self._twin(item, now)
         if twin is not None:
             twin.copies += 1
-            return Offer(False, "duplicate", position=self.position(twin), merged_into=twin)
-        displaced: list[QueueItem] = []
-        if accepted_before:
-            pass
-        elif self._per_sender.get(item.sender_id, 0) >= limits.per_sender:
-            if limits.drop == "reject-new":
-                return Offer(False, "sender-full", self._retry_after(limits.per_sender))
-            displaced.append(self._oldest_of(item.sender_id))
-            self._remove(displaced[0])
-        elif len(self._by_age) >= limits.max_waiting:
-            victim = self._victim(item)
-            if victim is None:
-                return Offer(False, "queue-full", self._retry_after(len(self._by_age)))
+            return Offer(False, "duplicate", self._merges_until(twin, now), self.position(twin), (), twin)
+        reason, victim = self._make_room(item)
+        if reason is not None:
+            waiting = self.limits.per_sender if reason == "sender-full" else len(self._by_age)
+            return Offer(False, reason, self._retry_after(waiting))
+        displaced: tuple[QueueItem, ...] = ()
+        if victim is not None:
             self._remove(victim)
-            displaced.append(victim)
-        self._lanes[item.priority].setdefault(item.sender_id, deque()).append(item)
-        self._by_age[item.id] = item
-        self._per_sender[item.sender_id] = self._per_sender.get(item.sender_id, 0) + 1
-        if limits.merge_window:
-            self._recent[(item.sender_id, item.text)] = (now, item)
-            self._recent.move_to_end((item.sender_id, item.text))
-        return Offer(True, position=self.position(item), displaced=tuple(displaced))
+            self.done(victim)
+            displaced = (victim,)
+        self._add(item)
+        if self.limits.merge_window:
+            self._recent[(item.sender_id, item.text)] = item
+        retry_after = self._retry_after(len(self._by_age)) if displaced else 0.0
+        return Offer(True, None, retry_after, self.position(item), displaced)
+
+    def would_take(self, item: QueueItem, now: float) -> bool:
+        """Whether `offer` would accept it, without doing so."""
+        return self._twin(item, now) is None and self._make_room(item)[0] is None
 
     def take(self) -> QueueItem | None:
-        """The next message: of the highest priority, from the sender whose turn it is."""
+        """The next message: of the highest priority, from the sender whose turn it is.
+
+        Call `done` when it is answered: until then the same words again are no new message.
+        """
         for priority in PRIORITIES:
             lane = self._lanes[priority]
             if lane:
@@ -120,20 +129,22 @@ class QueuePolicy:
                 return item
         return None
 
+    def done(self, item: QueueItem) -> None:
+        """A taken message was answered, or will not be: the same words are a new message from now on."""
+        key = (item.sender_id, item.text)
+        if self._recent.get(key) is item:
+            del self._recent[key]
+
     def expire(self, now: float) -> list[QueueItem]:
         """Remove and return what has waited too long."""
         gone: list[QueueItem] = []
         while self._by_age:
             oldest = next(iter(self._by_age.values()))
-            if now - oldest.queued_at < self.limits.max_age:
+            if now < oldest.queued_at + self.limits.max_age:
                 break
             self._remove(oldest)
+            self.done(oldest)
             gone.append(oldest)
-        while self._recent:
-            key, (seen, _) = next(iter(self._recent.items()))
-            if now - seen < self.limits.merge_window and len(self._recent) <= 2 * self.limits.max_waiting:
-                break
-            del self._recent[key]
         return gone
 
     def next_expiry(self) -> float | None:
@@ -150,6 +161,7 @@ class QueuePolicy:
         self._by_age.clear()
         self._per_sender.clear()
         self._recent.clear()
+        self._bytes = 0
         return gone
 
     def order(self) -> Iterator[QueueItem]:
@@ -180,14 +192,43 @@ class QueuePolicy:
     def _retry_after(self, waiting: int) -> float:
         return round(min(self.limits.max_age, max(1.0, waiting * self._pace)), 1)
 
-    def _twin(self, item: QueueItem, now: float) -> QueueItem | None:
-        found = self._recent.get((item.sender_id, item.text))
-        if found is None or now - found[0] >= self.limits.merge_window:
-            return None
-        return found[1]
+    def _newest(self) -> float:
+        return next(reversed(self._by_age.values())).queued_at
 
-    def _oldest_of(self, sender_id: str) -> QueueItem:
-        return next(item for item in self._by_age.values() if item.sender_id == sender_id)
+    def _twin(self, item: QueueItem, now: float) -> QueueItem | None:
+        twin = self._recent.get((item.sender_id, item.text))
+        if twin is None or self._merges_until(twin, now) <= 0:
+            return None
+        # Other pictures, or words that were paid for this time, make it another message.
+        return twin if twin.message == item.message and twin.priority >= item.priority else None
+
+    def _merges_until(self, twin: QueueItem, now: float) -> float:
+        return twin.queued_at + self.limits.merge_window - now
+
+    def _make_room(self, item: QueueItem) -> tuple[DropReason | None, QueueItem | None]:
+        """Why there is no room for it, or whom it has to displace for it (None: nobody)."""
+        if self._per_sender.get(item.sender_id, 0) >= self.limits.per_sender:
+            victim = self._own_victim(item)
+            if victim is None:
+                return "sender-full", None
+        elif len(self._by_age) >= self.limits.max_waiting:
+            victim = self._victim(item)
+            if victim is None:
+                return "queue-full", None
+        else:
+            victim = None
+        freed = victim.size if victim is not None else 0
+        if self._bytes - freed + item.size > self.limits.max_bytes:
+            return "queue-full", None
+        return None, victim
+
+    def _own_victim(self, item: QueueItem) -> QueueItem | None:
+        """What a sender with a full share gives up for a new message: never something more urgent."""
+        own = [other for other in self._by_age.values() if other.sender_id == item.sender_id]
+        least = min(own, key=lambda other: (other.priority, other.queued_at))
+        if least.priority < item.priority:
+            return least
+        return least if self.limits.drop == "drop-oldest" and least.priority == item.priority else None
 
     def _victim(self, item: QueueItem) -> QueueItem | None:
         """Whom a newcomer may displace from a full queue: someone less urgent, or just the oldest, by policy.
@@ -203,6 +244,12 @@ class QueuePolicy:
             return next((other for other in self._by_age.values() if other.priority == item.priority), None)
         return None
 
+    def _add(self, item: QueueItem) -> None:
+        self._lanes[item.priority].setdefault(item.sender_id, deque()).append(item)
+        self._by_age[item.id] = item
+        self._per_sender[item.sender_id] = self._per_sender.get(item.sender_id, 0) + 1
+        self._bytes += item.size
+
     def _remove(self, item: QueueItem) -> None:
         lane = self._lanes[item.priority]
         items = lane[item.sender_id]
@@ -210,6 +257,7 @@ class QueuePolicy:
         if not items:
             del lane[item.sender_id]
         del self._by_age[item.id]
+        self._bytes -= item.size
         left = self._per_sender[item.sender_id] - 1
         if left:
             self._per_sender[item.sender_id] = left

@@ -4,67 +4,86 @@ The character's side of a room is an ordinary `ServiceContext`, whose socket is 
 viewer asks for itself (lists, a heartbeat) is answered to that viewer; what changes the stage is seen by all.
 Opening a page sends `create-new-history`: in a room that must not wipe what the others are following, so it
 only begins anew for a viewer who is alone.
+
+Everything the character says goes through the queue, also what it says unasked: so no two turns of a room
+overlap, and the viewers see one message, its reply and its end before the next message.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from time import monotonic
 from uuid import uuid4
 
 import structlog
 
-from greenroom.conversation.turn import START, TurnInput
+from greenroom.conversation.turn import END, NEW_MESSAGE, START, Turn, TurnInput
+from greenroom.live.audience import Audience, all_but
 from greenroom.live.journal import Entry, QueueJournal, now
-from greenroom.live.proxy_message_queue import ProxyMessageQueue
+from greenroom.live.proxy_message_queue import ProxyMessageQueue, QueueStatistics
 from greenroom.live.queue_policy import DropReason, QueueItem, QueueLimits
+from greenroom.live.room_router import RoomRouter
 from greenroom.live.viewer import Viewer
 from greenroom.protocol import Message, encode
-from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
-from greenroom.sessions.router import Router
+from greenroom.protocol.client_messages import InterruptSignal
+from greenroom.sessions.message_handler import Waiter
 from greenroom.sessions.service_context import ESTABLISHED, NO_GROUP, START_MIC, ServiceContext
 from greenroom.sessions.services import Services
-from greenroom.tasks import TaskScope
+from greenroom.tasks import JobCancelled, ScopeClosed, TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.live")
 
-BROADCAST_SLICE = 200
-"""Viewers written to before the loop gets its turn."""
+PLAYED = "frontend-playback-complete"
+UNASKED = "character"
+"""The sender of what the character says unasked."""
+OVER = (encode(NEW_MESSAGE), encode(END))
+# Both sides say it with the same message.
+CUT_IN = encode(InterruptSignal("conversation-interrupted"))
 
 
-class AllBut(str):
-    """A frame's text for all viewers but one; it keeps its place among the others in the outbox."""
+@dataclass(frozen=True, slots=True)
+class RoomLimits:
+    """What one room may hold and do."""
 
-    viewer_id: str = ""
+    queue: QueueLimits
+    conversation_seconds: float
+    max_concurrent_forwards: int
 
 
-class Audience:
-    """The socket of a room's context: everybody who watches. Encodes each message once."""
+@dataclass(frozen=True, slots=True)
+class RoomStatistics:
+    """One room now. `open_seconds`: since its first viewer came."""
 
-    def __init__(self, frame: Callable[[str], bytes]) -> None:
-        self.viewers: dict[str, Viewer] = {}
-        self._frame = frame
-        self.broadcasts = 0
+    name: str
+    viewers: int
+    open_seconds: float
+    broadcasts: int
+    queue: QueueStatistics
 
-    async def send_text(self, text: str) -> None:
-        frame = self._frame(text)
-        self.broadcasts += 1
-        all_but = text.viewer_id if isinstance(text, AllBut) else None
-        for number, viewer in enumerate(tuple(self.viewers.values()), 1):
-            if viewer.viewer_id != all_but:
-                viewer.write(frame)
-            if number % BROADCAST_SLICE == 0:
-                await asyncio.sleep(0)
 
-    def drop(self, code: int, reason: str) -> None:
-        for viewer in tuple(self.viewers.values()):
-            viewer.drop(code, reason)
+class RoomContext(ServiceContext):
+    """The character's side: knows when a conversation's end goes out, and waits for nobody's playback."""
+
+    audience: Audience
+    before_end: Callable[[], Awaitable[None]]
+
+    async def say(self, message: Message, turn: Turn) -> None:
+        if message is END:
+            await self.before_end()
+        await super().say(message, turn)
+
+    def expect_playback(self) -> Waiter:
+        waiter = super().expect_playback()
+        if not self.audience.viewers:
+            waiter.give_up()
+        return waiter
 
 
 class Room:
-    """One room. `enter` and `leave` viewers; `receive` what they send; `close` it."""
+    """One room. `enter` and `leave` viewers; `close` it."""
 
     def __init__(
         self,
@@ -73,51 +92,49 @@ class Room:
         scope: TaskScope,
         forwards: TaskScope,
         frame: Callable[[str], bytes],
-        limits: QueueLimits,
-        conversation_seconds: float,
+        limits: RoomLimits,
         journal: QueueJournal | None = None,
     ) -> None:
         self.name = name
-        self._journal = journal
         self.opened_at = monotonic()
+        self.closed = False
+        self.restarting = False
+        """Set when the server stops: what waits then is answered after the restart."""
+        self.interrupter: str | None = None
+        """The viewer who cut in last on the conversation that runs."""
+        self._journal = journal
         self._frame = frame
         self._audience = Audience(frame)
-        self.context = ServiceContext(services, self._audience, str(uuid4()), "room")
         self._scope = scope
         self._services = services
+        self._ended = False
+        """Whether the end of the conversation that runs is on its way to the viewers."""
+        self._talk: QueueItem | None = None
+        """What the conversation that runs is about."""
+        self._struck_out = False
+        self.context = RoomContext(services, self._audience, str(uuid4()), "room")
+        self.context.audience = self._audience
+        self.context.before_end = self._before_end
         self.queue = ProxyMessageQueue(
             name,
             scope,
             forwards,
             self._converse,
             self,
-            limits=limits,
-            conversation_seconds=conversation_seconds,
+            limits=limits.queue,
+            max_concurrent_forwards=limits.max_concurrent_forwards,
+            conversation_seconds=limits.conversation_seconds,
         )
-        self.closed = False
-        self.restarting = False
-        """Set when the server stops: what waits then is answered after the restart."""
 
-    async def say(self, text: str, sender: str, given: TurnInput, priority: int) -> None:
-        """Somebody in the room, or a live chat, says something: it takes its place in the queue."""
-        item = QueueItem(uuid4().hex, sender, text, given, priority)
-        if self._journal is not None:
-            # Pictures are not kept: what a crash interrupts is answered by its words.
-            await self._journal.add(Entry(item.id, self.name, sender, text, priority, now()))
-        self.queue.queue_item(item)
-
-    def restore(self, entries: list[Entry]) -> None:
-        """Take back what a crash left in this room's queue."""
-        for entry in entries:
-            given = TurnInput(entry.text)
-            self.queue.queue_item(
-                QueueItem(entry.id, entry.sender, entry.text, given, entry.priority), age=now() - entry.at
-            )
-
-    async def open(self) -> None:
+    def open(self, left: list[Entry]) -> None:
+        """Begin; `left` is what a crash left in this room's queue. It waits for a viewer."""
         self._services.registry.add(self.context)
-        await self.context.open()
+        self.context.scope.start(self.context.outbox.write, name="writer")
+        self.queue.pause()
         self.queue.start()
+        for entry in left:
+            item = QueueItem(entry.id, entry.sender, entry.text, TurnInput(entry.text), entry.priority)
+            self.queue.queue_item(item, age=now() - entry.at)
 
     # -- viewers -------------------------------------------------------------------------------------------
 
@@ -125,42 +142,118 @@ class Room:
     def viewers(self) -> int:
         return len(self._audience.viewers)
 
+    @property
+    def usable(self) -> bool:
+        """False once it cannot reach anybody any more; whoever comes needs a new room."""
+        return not self.closed and not self._audience.dropped
+
     def enter(self, viewer: Viewer) -> None:
         """Greet a viewer and let it watch; one who comes in mid-reply sees that one is running."""
         for text in (NO_GROUP, ESTABLISHED, encode(self.context.announcement()), NO_GROUP, START_MIC):
             viewer.write(self._frame(text))
-        if self.context.turns.current is not None:
+        if self._audience.talking:
             viewer.send_now(START)
         self._audience.viewers[viewer.viewer_id] = viewer
+        self.queue.resume()
 
     def leave(self, viewer: Viewer) -> None:
-        """Forget a viewer; what it has waiting stays in the queue: it was said in public."""
+        """Forget a viewer; what it has waiting stays in the queue: it was said in public.
+
+        With nobody left no conversation begins, and nobody's playback is waited for.
+        """
         self._audience.viewers.pop(viewer.viewer_id, None)
+        if not self._audience.viewers:
+            self.queue.pause()
+            self.context.message_handler.handle(PLAYED)
 
     def router_for(self, viewer: Viewer) -> RoomRouter:
         return RoomRouter(self, viewer)
 
-    # -- the queue's ends ------------------------------------------------------------------------------------
+    # -- into the queue ------------------------------------------------------------------------------------
 
-    async def _converse(self, item: QueueItem) -> None:
+    async def say(self, text: str, sender: str, given: TurnInput, priority: int) -> None:
+        """Somebody in the room, or a live chat, says something: it takes its place in the queue."""
+        size = len(text) + sum(map(len, given.images))
+        item = QueueItem(uuid4().hex, sender, text, given, priority, size=size)
+        # What is turned away costs no disk.
+        if self._journal is not None and self.queue.would_take(item):
+            try:
+                # Pictures are not kept: what a crash interrupts is answered by its words.
+                await self._journal.add(Entry(item.id, self.name, sender, text, priority, now()))
+            except (sqlite3.Error, JobCancelled) as error:
+                log.error("a message may not survive a crash", room=self.name, error=str(error))
+                why = f"This message is not safe from a crash of the server: {error}"
+                self._tell(item, s.Error(why, code="not-stored"))
+            except ScopeClosed:
+                # The server stops, and has not accepted it: say so.
+                self._tell(item, s.QueueDropped(reason="room-closed", retry_after=0.0))
+                return
+        self.queue.queue_item(item)
+
+    def say_unasked(self, given: TurnInput) -> None:
+        """The character speaks of its own accord, unless a conversation runs or waits."""
+        if not self.queue.conversation_active and not self.queue.has_pending_messages():
+            self.queue.queue_message("", UNASKED, given)
+
+    # -- out of the queue ----------------------------------------------------------------------------------
+
+    async def _converse(self, item: QueueItem) -> str | None:
         """One conversation: everybody sees the message, then the reply, then its end."""
         given: TurnInput = item.message
-        said = AllBut(encode(s.UserInputTranscription(given.text)))
-        said.viewer_id = item.sender_id
-        await self.context.outbox.put(said)
-        await self.context.turns.hold(given)
-        if self._journal is not None:
+        self._talk, self._ended, self._struck_out, self.interrupter = item, False, False, None
+        try:
+            if not given.proactive:
+                said = encode(s.UserInputTranscription(given.text))
+                await self.context.outbox.put(all_but(_viewer_of(item), said))
+            if not await self.context.turns.hold(given):
+                raise RuntimeError("earlier turns of this room do not end")
+            if self._ended:
+                return None
+            if self.interrupter is None:
+                # Another character, another history: whoever did that has told everybody.
+                return "cut off"
+            for text in (CUT_IN, *OVER):
+                await self.context.outbox.put(all_but(self.interrupter, text))
+            return "interrupted"
+        except BaseException:
+            if not self.closed and not self._ended:
+                self._ended = True
+                text = "The conversation took too long, or failed; the next one begins."
+                for said in (encode(s.Error(text, code="conversation")), *OVER):
+                    await self.context.outbox.put(said)
+            raise
+        finally:
+            await self._strike_out(item)
+            self._talk = None
+
+    async def _before_end(self) -> None:
+        """Once a viewer has seen the end of a conversation, no crash may bring it back."""
+        self._ended = True
+        if self._talk is not None:
+            await self._strike_out(self._talk)
+
+    async def _strike_out(self, item: QueueItem) -> None:
+        if self._journal is None or self._struck_out or self.restarting or item.sender_id == UNASKED:
+            return
+        self._struck_out = True
+        try:
             await self._journal.remove(item.id)
+        except (sqlite3.Error, ScopeClosed, JobCancelled) as error:
+            log.error("an answered message was not struck out", room=self.name, error=str(error))
+
+    # -- the queue's listener --------------------------------------------------------------------------------
 
     def _tell(self, item: QueueItem, message: Message) -> None:
-        viewer = self._audience.viewers.get(item.sender_id.partition("/")[0])
+        viewer = self._audience.viewers.get(_viewer_of(item))
         if viewer is not None:
             viewer.send_now(message)
 
     def queued(self, item: QueueItem, position: int, waiting: int) -> None:
         self._tell(item, s.QueueState(position=position, waiting=waiting))
 
-    def merged(self, item: QueueItem) -> None:
+    def merged(self, item: QueueItem, twin: QueueItem, retry_after: float) -> None:
+        if twin is self._talk:
+            self._tell(item, s.QueueDropped(reason="duplicate", retry_after=round(retry_after, 1)))
         self._forget(item)
 
     def moved(self, positions: list[tuple[QueueItem, int]], waiting: int) -> None:
@@ -168,23 +261,30 @@ class Room:
             self._tell(item, s.QueueState(position=position, waiting=waiting))
 
     def started(self, item: QueueItem) -> None:
-        log.debug("conversation started", room=self.name, waited=round(monotonic() - item.queued_at, 3))
+        pass
 
     def dropped(self, item: QueueItem, reason: DropReason, retry_after: float) -> None:
+        if reason == "room-closed" and self.restarting and self._journal is not None:
+            return  # Not dropped at all: it is answered after the restart.
         self._tell(item, s.QueueDropped(reason=reason, retry_after=retry_after))
         self._services.meter.refused(f"room {reason}")
         self._forget(item)
 
-    def _forget(self, item: QueueItem) -> None:
-        if self._journal is not None and not self.restarting:
-            self._journal.remove_soon(item.id)
-
     def ended(self, item: QueueItem, how: str, seconds: float) -> None:
-        if how in ("failed", "timed out"):
-            self._forget(item)
         log.debug("conversation ended", room=self.name, how=how, seconds=round(seconds, 3))
 
+    def _forget(self, item: QueueItem) -> None:
+        if self._journal is not None and item.sender_id != UNASKED:
+            self._journal.remove_soon(item.id)
+
     # -- closing -------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """The server stops: begin nothing new. Without a journal those who wait are told now."""
+        self.restarting = True
+        self.queue.pause()
+        if self._journal is None:
+            self.queue.close()
 
     async def close(self, reason: str) -> None:
         """End the conversation, tell the senders who wait, release the character. Idempotent."""
@@ -192,34 +292,29 @@ class Room:
             return
         self.closed = True
         dropped = self.queue.close()
-        await self._scope.close(reason=reason)
-        await self.context.close(reason)
-        self._audience.drop(1001, "the room was closed")
+        try:
+            await self._scope.close(reason=reason)
+        finally:
+            await self.context.close(reason)
+            self._audience.drop(1001, "the room was closed")
         log.info(
             "room closed",
             room=self.name,
             reason=reason,
             stayed_s=round(monotonic() - self.opened_at, 1),
-            dropped=dropped,
+            waiting=dropped,
+        )
+
+    def statistics(self) -> RoomStatistics:
+        return RoomStatistics(
+            self.name,
+            self.viewers,
+            round(monotonic() - self.opened_at, 3),
+            self._audience.broadcasts,
+            self.queue.statistics(),
         )
 
 
-class RoomRouter(Router):
-    """What a viewer's messages do: most as for a page, but talk goes through the queue."""
-
-    def __init__(self, room: Room, viewer: Viewer) -> None:
-        super().__init__(room.context, reply=viewer.send)
-        self._room = room
-        self._viewer = viewer
-
-    async def say(self, message: c.TextInput, given: TurnInput) -> None:
-        # A bot speaks for many viewers: each of them is a sender, not the bot.
-        sender = f"{self._viewer.viewer_id}/{message.name}" if message.name else self._viewer.viewer_id
-        text = f"{message.name}: {given.text}" if message.name else given.text
-        await self._room.say(text, sender, TurnInput(text, given.images), message.priority or 0)
-
-    async def create_new_history(self, message: c.CreateNewHistory) -> None:
-        if self._room.viewers <= 1 and not self._room.queue.conversation_active:
-            await super().create_new_history(message)
-            return
-        await self._reply(s.NewHistoryCreated(self._context.history_of_turn()))
+def _viewer_of(item: QueueItem) -> str:
+    """A bot speaks for many senders: `viewer/name`."""
+    return item.sender_id.partition("/")[0]

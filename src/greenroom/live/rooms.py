@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import structlog
 
+from greenroom.config.errors import ConfigError
 from greenroom.conversation.turn import TurnInput
 from greenroom.live.journal import Entry, QueueJournal, now
 from greenroom.live.queue_policy import QueueLimits
-from greenroom.live.room import Room
+from greenroom.live.room import Room, RoomLimits, RoomStatistics
 from greenroom.live.sources.base import ChatMessage
 from greenroom.live.viewer import Viewer
 from greenroom.sessions.services import Services
@@ -44,12 +44,16 @@ class Rooms:
         settings = services.settings
         self._services = services
         self._settings = settings.rooms
-        self._limits = QueueLimits(
-            max_waiting=settings.queue.max_waiting,
-            per_sender=settings.queue.per_sender,
-            max_age=settings.queue.max_age_seconds,
-            merge_window=settings.queue.merge_seconds,
-            drop=settings.queue.drop,
+        self._limits = RoomLimits(
+            QueueLimits(
+                max_waiting=settings.queue.max_waiting,
+                per_sender=settings.queue.per_sender,
+                max_age=settings.queue.max_age_seconds,
+                merge_window=settings.queue.merge_seconds,
+                drop=settings.queue.drop,
+            ),
+            settings.rooms.conversation_seconds,
+            settings.rooms.max_concurrent_forwards,
         )
         self._frame = frame
         self._scope = scope
@@ -63,69 +67,96 @@ class Rooms:
         self._hearing = scope.child("live chat", max_running=8, max_waiting=200)
         self._rooms: dict[str, Room] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._left_timer: asyncio.TimerHandle | None = None
+        self._stopping = False
 
     async def open(self) -> None:
-        """Read back what a crash left in the queues; it waits for each room's first viewer."""
+        """Read back what a crash left in the queues; it waits for each room's first viewer.
+
+        Raises `ConfigError` if the journal cannot be used.
+        """
         if self._journal is None:
             return
+        entries = await self._journal.open()
+        for entry in entries:
+            self._left.setdefault(entry.room, []).append(entry)
+        expired = self._expire_left()
+        log.info("room messages restored", restored=len(entries) - expired, expired=expired)
+
+    def _expire_left(self) -> int:
+        """Report what nobody came for in time, and set the clock for the next."""
         expired = 0
-        for entry in await self._journal.open():
-            if now() - entry.at >= self._limits.max_age:
-                expired += 1
-                self._services.meter.refused("room expired")
-                self._journal.remove_soon(entry.id)
+        oldest: float | None = None
+        for name, entries in tuple(self._left.items()):
+            due = now() - self._limits.queue.max_age
+            young = [entry for entry in entries if entry.at > due]
+            for entry in entries if len(young) < len(entries) else ():
+                if entry.at <= due:
+                    expired += 1
+                    self._services.meter.refused("room expired")
+                    log.warning("a restored message expired", room=name, waited=round(now() - entry.at, 1))
+                    if self._journal is not None:
+                        self._journal.remove_soon(entry.id)
+            if young:
+                self._left[name] = young
+                oldest = min(oldest or young[0].at, *(entry.at for entry in young))
             else:
-                self._left.setdefault(entry.room, []).append(entry)
-        restored = sum(len(entries) for entries in self._left.values())
-        log.info("room messages restored", restored=restored, rooms=len(self._left), expired=expired)
+                del self._left[name]
+        if oldest is not None:
+            # A moment later than due, for the wall clock is not the loop's.
+            delay = max(0.0, oldest + self._limits.queue.max_age - now()) + 0.05
+            self._left_timer = asyncio.get_running_loop().call_later(delay, self._expire_left)
+        return expired
 
     def __len__(self) -> int:
         return len(self._rooms)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Room]:
         return iter(tuple(self._rooms.values()))
+
+    def statistics(self) -> list[RoomStatistics]:
+        """All open rooms."""
+        return [room.statistics() for room in self]
 
     def get(self, name: str) -> Room | None:
         return self._rooms.get(name)
 
-    async def enter(self, name: str, viewer: Viewer) -> Room:
+    def enter(self, name: str, viewer: Viewer) -> Room:
         """Let a viewer in, opening the room if need be. Raises `RoomRefused`."""
+        if self._stopping:
+            raise RoomRefused(1012, "the server is restarting")
         if NAME.fullmatch(name) is None:
             raise RoomRefused(1008, "room: use 1 to 64 letters, digits, dots, dashes or underscores")
         room = self._rooms.get(name)
+        if room is not None and not room.usable:
+            self._stay(name)
+            self._let_go(room, "it reached nobody any more")
+            room = None
         if room is None:
-            room = await self._open(name)
+            room = self._open(name)
         if room.viewers >= self._settings.max_viewers:
             raise RoomRefused(1013, f"this room has {room.viewers} viewers, which is the limit")
         self._stay(name)
         room.enter(viewer)
         return room
 
-    async def _open(self, name: str) -> Room:
+    def _open(self, name: str) -> Room:
+        # No await in here: nobody may find a room that is half open.
         if len(self._rooms) >= self._settings.max_rooms:
             raise RoomRefused(1013, f"{len(self._rooms)} rooms are open, which is the limit")
         try:
-            room = Room(
-                name,
-                self._services,
-                self._scope.child(f"room {name}"),
-                self._forwards,
-                self._frame,
-                self._limits,
-                self._settings.conversation_seconds,
-                self._journal,
-            )
+            scope = self._scope.child(f"room {name}")
         except ScopeClosed:
             raise RoomRefused(1012, "the server is restarting") from None
-        self._rooms[name] = room
         try:
-            await room.open()
-        except BaseException:
-            self._rooms.pop(name, None)
-            await room.close("could not be opened")
-            raise
+            room = Room(name, self._services, scope, self._forwards, self._frame, self._limits, self._journal)
+        except (ConfigError, ScopeClosed) as error:
+            log.error("a room could not be opened", room=name, error=str(error))
+            self._scope.start(scope.close, name=f"close room {name}")
+            raise RoomRefused(1013, "the server cannot open a room now") from None
+        self._rooms[name] = room
+        room.open(self._left.pop(name, []))
         log.info("room opened", room=name)
-        room.restore(self._left.pop(name, []))
         return room
 
     async def hear(self, name: str, sender_id: str, sender_name: str, text: str, priority: int) -> bool:
@@ -168,26 +199,37 @@ class Rooms:
 
     def _close_soon(self, room: Room) -> None:
         self._timers.pop(room.name, None)
-        if room.viewers or self._rooms.get(room.name) is not room:
-            return
+        if not room.viewers and self._rooms.get(room.name) is room:
+            self._let_go(room, "nobody watches")
+
+    def _let_go(self, room: Room, why: str) -> None:
         # Gone from the map first: whoever comes now gets a new room.
         del self._rooms[room.name]
         try:
-            self._scope.start(room.close, "nobody watches", name=f"close room {room.name}", on_close="finish")
+            self._scope.start(room.close, why, name=f"close room {room.name}", on_close="finish")
         except (ScopeClosed, ScopeFull) as error:
             log.warning("a room is closed with the server", room=room.name, error=str(error))
 
+    def stop(self) -> None:
+        """First step of a shutdown: nobody comes in, no conversation begins, what waits is kept."""
+        self._stopping = True
+        for room in self:
+            room.stop()
+
     async def close(self, reason: str) -> None:
-        """Close all rooms, each whatever happens to the others."""
+        """Close all rooms, at the same time and each whatever happens to the others."""
+        self.stop()
         for name in tuple(self._timers):
             self._stay(name)
+        if self._left_timer is not None:
+            self._left_timer.cancel()
         rooms, self._rooms = list(self._rooms.values()), {}
-        for room in rooms:
-            room.restarting = True
-            try:
-                await room.close(reason)
-            except Exception:
-                log.exception("a room could not be closed", room=room.name)
+        jobs = [
+            self._scope.start(room.close, reason, name=f"close room {room.name}", on_close="finish")
+            for room in rooms
+        ]
+        for job in jobs:
+            await job.wait()
         if self._journal is not None:
             await self._journal.close()
         await self._scope.close(reason=reason)

@@ -111,6 +111,7 @@ class Lifetime:
     def stop_accepting(self) -> None:
         """First step of a shutdown: refuse new clients, tell balancers."""
         self.clients.accepting = False
+        self.rooms.stop()
         self.status.not_ready = "shutting down"
 
     async def close(self, seconds: float) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,7 +14,7 @@ import structlog
 
 from greenroom.live.rooms import RoomRefused, Rooms
 from greenroom.live.viewer import Viewer
-from greenroom.server.client_ws import Receive, Scope, Send, reason_of
+from greenroom.server.client_ws import Receive, Scope, Send, is_loopback, reason_of
 from greenroom.server.socket_protocol import SCOPE_KEY, text_frame
 from greenroom.sessions.outbox import OutboxClosed
 from greenroom.sessions.services import Services
@@ -26,27 +28,40 @@ class ProxyEndpoint:
     def __init__(self, services: Services, rooms: Rooms) -> None:
         self._services = services
         self._rooms = rooms
+        self._addresses: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         limits = self._services.settings.limits
+        address = (scope.get("client") or ("", 0))[0]
+        here = is_loopback(address)
         viewer = Viewer(
             uuid4().hex,
-            (scope.get("client") or ("", 0))[0],
+            address,
             scope[SCOPE_KEY],
             text_frame,
             max_bytes=limits.outbox_bytes,
             drain_seconds=limits.outbox_drain_seconds,
+            trusted=here,
         )
-        name = _room_name(scope)
+        self._addresses[address] += 1
         try:
-            room = await self._rooms.enter(name, viewer)
+            if self._addresses[address] > limits.max_connections_per_address and not here:
+                most = limits.max_connections_per_address
+                raise RoomRefused(1008, f"{most} viewers from one address are the limit")
+            await self._watch(_room_name(scope), viewer, receive, send)
         except RoomRefused as refused:
-            log.warning("viewer refused", room=name[:64], reason=str(refused))
+            log.warning("viewer refused", room=_room_name(scope)[:64], address=address, reason=str(refused))
             self._services.meter.refused("viewer")
             await send({"type": "websocket.close", "code": refused.code, "reason": str(refused)})
-            return
+        finally:
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
+
+    async def _watch(self, name: str, viewer: Viewer, receive: Receive, send: Send) -> None:
+        room = self._rooms.enter(name, viewer)
         reason = "the server failed"
         try:
             router = room.router_for(viewer)
@@ -59,11 +74,14 @@ class ProxyEndpoint:
                 await router.receive(text if text is not None else event.get("bytes") or b"")
         except OutboxClosed:
             reason = "the room was closed"
+            viewer.drop(1012, reason)
         except asyncio.CancelledError:
             reason = "cancelled"
             raise
         except Exception:
             log.exception("a viewer's connection failed", room=room.name)
+            with contextlib.suppress(Exception):
+                await send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
         finally:
             self._rooms.leave(room, viewer)
             log.debug("viewer left", room=room.name, reason=reason)
