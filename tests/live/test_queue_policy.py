@@ -36,7 +36,7 @@ def offered(policy: QueuePolicy, *items: QueueItem, now: float = 0.0) -> list[Of
     return [policy.offer(one, now) for one in items]
 
 
-# -- order --------------------------------------------------------------------------------------------------------
+# -- order ----------------------------------------
 
 
 def test_senders_take_turns() -> None:
@@ -67,7 +67,7 @@ def test_each_message_knows_its_place() -> None:
     assert policy.position(paid) == 0
 
 
-# -- bounds -------------------------------------------------------------------------------------------------------
+# -- bounds ----------------------------------------
 
 
 def test_a_full_share_is_told_as_such() -> None:
@@ -135,7 +135,7 @@ def test_bytes_are_bounded() -> None:
     assert policy.offer(item("b", size=60), 0.0).accepted
 
 
-# -- ages ---------------------------------------------------------------------------------------------------------
+# -- ages ----------------------------------------
 
 
 def test_old_messages_expire() -> None:
@@ -174,7 +174,7 @@ def test_ages_fall_towards_the_end_whatever_the_clock_did() -> None:
     assert policy.expire(15.0) == [first, second]
 
 
-# -- merging ------------------------------------------------------------------------------------------------------
+# -- merging ----------------------------------------
 
 
 def test_the_same_words_merge_until_they_are_answered() -> None:
@@ -232,7 +232,7 @@ def test_the_pace_makes_retry_after_honest() -> None:
     assert policy.offer(item("a"), 0.0).retry_after == 50
 
 
-# -- against a model ----------------------------------------------------------------------------------------------
+# -- against a model ----------------------------------------
 
 
 class PolicyMachine(RuleBasedStateMachine):
