@@ -32,3 +32,14 @@ def test_who_waits_as_told_keeps_the_rate(pauses: list[float], rate: float, burs
     for first in range(0, len(times), 7):
         for last in range(first, len(times), 5):
             assert last - first + 1 <= burst + (times[last] - times[first]) * rate + 1.001
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    """Giving back undoes one take, and never leaves more than the burst."""
+    limit = RateLimit(10, 2, 0)
+    for _ in range(100):
+        assert limit.take(0) == 0
+        limit.give_back()
+    limit.give_back()
+    assert [limit.take(0) for _ in range(2)] == [0, 0]
+    assert limit.take(0) > 0

@@ -19,3 +19,7 @@ class RateLimit:
         self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate) - 1
         self._last = now
         return 0.0 if self._tokens >= 0 else -self._tokens / self._rate
+
+    def give_back(self) -> None:
+        """Undo one `take`: what it was taken for is bounded elsewhere."""
+        self._tokens = min(self._burst, self._tokens + 1)

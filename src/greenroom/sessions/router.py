@@ -15,10 +15,11 @@ import structlog
 
 from greenroom.agents.base import ChatMessage
 from greenroom.conversation.turn import END, TurnInput
-from greenroom.history import HistoryError, StoredMessage
+from greenroom.history import HistoryError
 from greenroom.protocol import InvalidMessage, Message, UnknownType, decode
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
+from greenroom.sessions.first_pages import history_message
 from greenroom.sessions.rate_limit import RateLimit
 from greenroom.sessions.service_context import ServiceContext
 from greenroom.sessions.wake_word_manager import WakeResult, WakeWordManager
@@ -135,6 +136,8 @@ class Router:
 
     async def _begin(self, given: TurnInput) -> None:
         if self._context.turns.begin(given):
+            # Turns have a bound of their own: a client that waits for each reply is never too fast.
+            self._rate.give_back()
             return
         self._context.services.meter.refused("busy")
         waiting = self._limits.turns_waiting
@@ -235,15 +238,10 @@ class Router:
 
     async def fetch_history_list(self, message: c.FetchHistoryList) -> None:
         context = self._context
-        page = await context.services.histories.list(
-            context.character.conf_uid,
-            before=message.before,
-            limit=message.limit or self._limits.history_page,
+        limit = min(message.limit or self._limits.history_page, self._limits.history_page)
+        await self._reply(
+            await context.services.first_pages.get(context.character.conf_uid, limit, message.before)
         )
-        entries = [
-            s.HistoryEntry(entry.uid, _line(entry.latest), entry.latest.timestamp) for entry in page.entries
-        ]
-        await self._reply(s.HistoryList(entries, next=page.next))
 
     async def create_new_history(self, message: c.CreateNewHistory) -> None:
         await self._context.turns.cut("a new conversation was begun")
@@ -268,7 +266,7 @@ class Router:
             size += len(line.content)
             if size > HISTORY_CHARACTERS:
                 break
-            found = _line(line)
+            found = history_message(line)
             if found is not None:
                 shown.append(found)
         await self._reply(s.HistoryData(shown[::-1], history_uid=message.history_uid))
@@ -291,12 +289,6 @@ class Router:
 
     async def no_groups(self, message: Any) -> None:
         await self._reply(s.GroupOperationResult(False, "This server has no groups."))
-
-
-def _line(line: StoredMessage) -> s.HistoryMessage | None:
-    if line.role == "system":
-        return None
-    return s.HistoryMessage(line.role, line.timestamp, line.content, name=line.name, avatar=line.avatar)
 
 
 HANDLERS: dict[type, Callable[[Router, Any], Awaitable[None]]] = {

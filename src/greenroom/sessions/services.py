@@ -14,6 +14,7 @@ from greenroom.config.characters import CharacterStore
 from greenroom.config.errors import ConfigError
 from greenroom.config.settings import AgentSettings, Settings, VoiceSettings
 from greenroom.history import HistoryStore
+from greenroom.sessions.first_pages import FirstPages
 from greenroom.sessions.registry import Registry
 from greenroom.tasks import TaskScope
 from greenroom.voice import SpeechEngine, create_speech_engine
@@ -75,7 +76,11 @@ class Services:
     """What `auto` stands for on this machine."""
     registry: Registry = field(default_factory=lambda: Registry())
     meter: Meter = field(default_factory=NoMeter)
+    first_pages: FirstPages = field(init=False)
     _default: Character | None = None
+
+    def __post_init__(self) -> None:
+        self.first_pages = FirstPages(self.histories)
 
     def agent_settings(self, wanted: AgentSettings) -> AgentSettings:
         """The concrete settings of a character: what `auto` means was decided when the server started."""
