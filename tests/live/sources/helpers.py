@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from greenroom.live.sources.base import ChatMessage, ChatSource, Priority, SourceError
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def message(
@@ -108,17 +111,39 @@ class WebServer:
             head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n{extra}Connection: close\r\n\r\n"
             writer.write(head.encode() + body)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except asyncio.IncompleteReadError:
             pass
-        finally:
-            writer.close()
 
 
 @asynccontextmanager
 async def web_server() -> AsyncGenerator[WebServer, None]:
     """A web server for the block."""
     web = WebServer()
-    server = await asyncio.start_server(web.serve, "127.0.0.1", 0)
-    async with server:
-        web.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with loopback(web.serve) as port:
+        web.url = f"http://127.0.0.1:{port}"
         yield web
+
+
+@asynccontextmanager
+async def loopback(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int, None]:
+    """A server on a free port, which it gives; no connection outlives the block."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        try:
+            await handle(reader, writer)
+        except ConnectionError:
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with server:
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            for writer in writers:
+                writer.transport.abort()
+    for _ in range(5):  # their ends are told in the loop's next turns
+        await asyncio.sleep(0)

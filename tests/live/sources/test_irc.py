@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.live.sources.helpers import Handler, loopback
 from tests.live.sources.irc_server import IrcServer, Person
 
 from greenroom.config.source_urls import SourceAddress, parse_source_url
@@ -20,24 +21,12 @@ from greenroom.tasks import TaskScope
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 """A certificate of our own making for "localhost", with its key; it protects nothing."""
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def scripted(script: Script, tls: ssl.SSLContext | None = None) -> AsyncGenerator[SourceAddress]:
+async def scripted(script: Handler, tls: ssl.SSLContext | None = None) -> AsyncGenerator[SourceAddress]:
     """A server that plays Twitch by a script; gives the address of its channel."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await script(reader, writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with loopback(script, tls) as port:
         yield SourceAddress("twitch", "stage", "127.0.0.1", port, tls=False)
 
 

@@ -5,8 +5,8 @@ As with the wake words, a word of a script with spaces must stand alone (`ass` i
 Width, case and the marks between the parts of a word do not matter.
 
 The wake words are a handful of regular expressions. A list of blocked words may have thousands, and as one
-expression 5,000 take 19 s to compile and 39 ms a message (measured); so they are looked up here by their
-first letters, which costs about as much as reading the text.
+expression 5,000 take 19 s to compile and 39 ms a message (measured); so they are looked up here letter by
+letter in a tree, which costs about as much as reading the text.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from typing import NamedTuple
 __all__ = ["WordList", "fold"]
 
 _PARTS = re.compile(r"[^\W_]+")
-_HEAD = 3
-"""Letters that a word is looked up by; shorter words by all they have."""
 
 
 def fold(text: str) -> str:
@@ -29,18 +27,30 @@ def fold(text: str) -> str:
 
 
 class _Word(NamedTuple):
-    parts: tuple[str, ...]
+    """The parts after the first, and the scripts of the first and last letter."""
+
+    others: tuple[str, ...]
     starts: str
     ends: str
+
+
+class _Node:
+    """A letter in the tree of first parts, with the words whose first part ends here."""
+
+    __slots__ = ("next", "words")
+
+    def __init__(self) -> None:
+        self.next: dict[str, _Node] = {}
+        self.words: list[_Word] = []
 
 
 class WordList:
     """A fixed list of words; ones without a letter or digit are left out."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._heads: dict[str, list[_Word]] = {}
+        self._heads = _Node()
         """Words of scripts with spaces, which begin only where no letter stands before."""
-        self._anywhere: dict[str, list[_Word]] = {}
+        self._anywhere = _Node()
         seen: set[tuple[str, ...]] = set()
         for word in words:
             parts = tuple(_PARTS.findall(fold(word)))
@@ -48,8 +58,10 @@ class WordList:
                 continue
             seen.add(parts)
             starts = _script(parts[0][0])
-            index = self._heads if starts == "letter" else self._anywhere
-            index.setdefault(parts[0][:_HEAD], []).append(_Word(parts, starts, _script(parts[-1][-1])))
+            node = self._heads if starts == "letter" else self._anywhere
+            for char in parts[0]:
+                node = node.next.setdefault(char, _Node())
+            node.words.append(_Word(parts[1:], starts, _script(parts[-1][-1])))
         self._count = len(seen)
 
     def __len__(self) -> int:
@@ -66,34 +78,37 @@ class WordList:
                 inside = False
                 continue
             end = 0
-            if self._heads and not inside:
+            if not inside:
                 end = self._longest(self._heads, folded, place)
-            if self._anywhere:
-                end = max(end, self._longest(self._anywhere, folded, place))
+            end = max(end, self._longest(self._anywhere, folded, place))
             if end:
                 return folded[place:end]
             inside = not _spaceless(char)
         return None
 
-    def _longest(self, index: dict[str, list[_Word]], text: str, place: int) -> int:
+    def _longest(self, root: _Node, text: str, place: int) -> int:
         """Where the longest word ends that begins at `place`; 0 if none does."""
         longest = 0
-        for length in range(1, _HEAD + 1):
-            for word in index.get(text[place : place + length], ()):
-                if word.starts == "katakana" and place and _katakana(text[place - 1]):
+        node: _Node | None = root
+        after_katakana = place > 0 and _katakana(text[place - 1])
+        for index in range(place, len(text)):
+            node = node.next.get(text[index])
+            if node is None:
+                break
+            for word in node.words:
+                if word.starts == "katakana" and after_katakana:
                     continue
-                end = _match(text, place, word.parts)
+                end = _rest(text, index + 1, word.others)
                 if end > longest and not _goes_on(word.ends, text, end):
                     longest = end
         return longest
 
 
-def _match(text: str, place: int, parts: tuple[str, ...]) -> int:
-    """Where the parts end that stand at `place` with only marks between them; 0 if they do not."""
-    for number, part in enumerate(parts):
-        if number:
-            while place < len(text) and not text[place].isalnum():
-                place += 1
+def _rest(text: str, place: int, parts: tuple[str, ...]) -> int:
+    """Where the parts end that follow at `place` with only marks before each; 0 if they do not follow."""
+    for part in parts:
+        while place < len(text) and not text[place].isalnum():
+            place += 1
         if not text.startswith(part, place):
             return 0
         place += len(part)
