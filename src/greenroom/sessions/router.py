@@ -77,7 +77,8 @@ class Router:
         if handler is None:
             return
         try:
-            await handler(self, message)
+            # By name: in a room some of them are others.
+            await getattr(self, handler.__name__)(message)
         except HistoryError as error:
             await self._error(f"Histories: {error}", code="history")
 
