@@ -1,5 +1,6 @@
-"""`greenroom soak`, `greenroom report` and `greenroom faults`: options and their help. What they do is imported
-only when they are called, so that the other commands start as fast as without them."""
+"""`greenroom soak`, `greenroom report` and `greenroom faults`: options and their help. What they do is
+imported only when they are called, so that the other commands start as fast as without them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ REPORT_HELP = """Lay results of `greenroom soak --json` side by side, such as be
     greenroom report before.json after.json
     greenroom report before.json after.json --report difference.html
 """
-FAULTS_HELP = """Run the fault server: a small server with known defects built in, to see what soak makes of them.
+FAULTS_HELP = """Run the fault server: small, with known defects built in, to see what soak makes of them.
 
 **Examples**
 
@@ -47,11 +48,16 @@ def soak(
         typer.Argument(help="Server: a WebSocket or page address, host:port, or a port. None: start one."),
     ] = None,
     mode: Annotated[str, typer.Option(help="How visitors behave; see above.")] = "mixed",
-    visits: Annotated[int, typer.Option(min=1, max=1_000_000, help="Pages to open.")] = 50,
+    visits: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=1, max=1_000_000, help="Pages to open. Default: 50, or as many as --duration allows."
+        ),
+    ] = None,
     parallel: Annotated[int, typer.Option(min=1, max=500, help="Pages open at the same time.")] = 1,
     duration: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(min=1.0, help="Stop after so many seconds; without --visits, only then."),
+        typer.Option(min=1.0, help="Stop after so many seconds."),
     ] = None,
     think_time: Annotated[float, typer.Option(min=0.0, help="Seconds a visitor looks before acting.")] = 0.0,
     patience: Annotated[float, typer.Option(min=0.1, help="Seconds after which a visit gives up.")] = 60.0,
@@ -74,12 +80,9 @@ def soak(
     ] = None,
     lang: LangOption = "en",
 ) -> None:
-    import click
-
     from greenroom.lab.soak_command import Wanted, run_soak
 
-    source = click.get_current_context().get_parameter_source("visits")
-    limit = 1_000_000 if duration is not None and source is not None and source.name == "DEFAULT" else visits
+    limit = visits or (50 if duration is None else 1_000_000)
     raise typer.Exit(
         run_soak(
             Wanted(
@@ -126,7 +129,14 @@ def faults(
             typer.echo(f"{name:<20}{what}")
         raise typer.Exit
     names = [part for name in fault or [] for part in ("--fault", name)]
-    pace = ["--provider-slots", str(provider_slots), "--sentences", str(sentences), "--time-scale", str(time_scale)]
+    pace = [
+        "--provider-slots",
+        str(provider_slots),
+        "--sentences",
+        str(sentences),
+        "--time-scale",
+        str(time_scale),
+    ]
     main([*names, "--host", host, "--port", str(port), *pace])
 
 

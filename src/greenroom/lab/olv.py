@@ -141,8 +141,8 @@ class OlvVisitor(Visitor):
         self._held: deque[OlvPage] = deque()
         self._slowest_turn = 0.5
         """Of the whole replies so far: how long an end that never comes is waited for."""
-        self._quickest_reply = patience
-        """The first reply as it can be: an abrupt visitor waits for one and a half of it."""
+        self._latest: deque[float] = deque(maxlen=3)
+        """First replies of the latest polite visits; abrupt ones wait one and a half times the quickest."""
 
     async def pay(self, visit: Visit) -> None:
         page = OlvPage(visit, self._patience)
@@ -152,6 +152,7 @@ class OlvVisitor(Visitor):
                 await page.connect(self._room_url() if visit.manner == "room" else self._url)
                 connected = True
                 await page.open()
+                self.on_opened()
                 await self._behave(page, visit)
             left = visit.manner in ("early", "late", "patient", "switch", "flip", "half-open")
         except TimeoutError:
@@ -176,7 +177,7 @@ class OlvVisitor(Visitor):
                 await page.ask(SAY)
                 await page.until_ends(1)
                 self._slowest_turn = max(self._slowest_turn, visit.whole_reply or 0.0)
-                self._quickest_reply = min(self._quickest_reply, visit.first_reply or self._patience)
+                self._latest.append(visit.first_reply or self._patience)
             case "early":
                 await page.ask(SAY)
                 await page.until_started()
@@ -198,7 +199,7 @@ class OlvVisitor(Visitor):
 
     async def _leave_late(self, page: OlvPage, patient: bool) -> None:
         try:
-            async with asyncio.timeout(None if patient else 1.5 * self._quickest_reply):
+            async with asyncio.timeout(None if patient else 1.5 * min(self._latest, default=self._patience)):
                 await page.until_first()
         except TimeoutError:
             pass  # Nobody waits that long.
@@ -207,7 +208,7 @@ class OlvVisitor(Visitor):
         page.vanish()
 
     async def _burst(self, page: OlvPage) -> None:
-        """Two messages at once. A server may queue, join or supersede them, but what it begins it must end."""
+        """Two messages at once. A server may queue, join or supersede them; what it begins it must end."""
         await page.ask(SAY)
         await page.ask("And what did you like best?")
         await page.until_ends(1)

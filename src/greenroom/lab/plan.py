@@ -1,8 +1,9 @@
 """The order of visits: what happens when, for each mode. No I/O.
 
-The mixed mode is an experiment. Visits that differ in one thing only follow each other, so that a difference in
-what follows has one explanation: pages that leave before the reply has begun can hold a provider's slot but no
-speech engine; pages that leave when it has begun can hold both; silent pages can hold neither.
+The mixed mode is an experiment. Visits that differ in one thing only follow each other, so that a
+difference in what follows has one explanation: pages that leave before the reply has begun can hold a
+provider's slot but no speech engine; pages that leave when it has begun can hold both; silent pages can
+hold neither.
 """
 
 from __future__ import annotations
@@ -25,18 +26,20 @@ MILESTONES = frozenset({1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 20
 ABRUPT = frozenset({"early", "late", "patient", "switch", "flip", "half-open"})
 
 Window = Literal["rest", "glow", "settle"]
-"""`rest`: a longer window of doing nothing; `glow`: a short one right after abrupt visits; `settle`: wait, within
-limits, until the server has calmed down."""
+"""`rest`: a longer window of doing nothing; `glow`: a short one right after abrupt visits; `settle`:
+wait, within limits, until the server has calmed down.
+"""
 
 _ROUNDS: dict[str, tuple[str, ...]] = {
     "mixed": (
-        "polite", "polite", ":rest", "silent", "early", "early", "early", "early", ":glow", "polite", "late", "late",
-        "polite", "burst", "silent", ":settle", "switch", "flip", "flip", ":glow", "switch", ":settle",
+        "polite", "polite", ":rest", "silent", "early", "early", "early", "early", ":glow", "polite",
+        "late", "late", "polite", "burst", "silent", ":settle", "switch", ":settle",
+        "flip", "flip", ":glow", "switch", ":settle",
     ),
     "polite": (*["polite"] * 8, ":rest"),
     "abrupt": ("late", "late", "late", "late", "patient"),
     "burst": ("burst", "burst", "polite", "burst", "burst", "polite", ":rest"),
-    "switch": ("switch", "flip", "flip", ":glow", "switch", ":settle", "polite", ":rest"),
+    "switch": ("switch", ":settle", "flip", "flip", ":glow", "switch", ":settle", "polite", ":rest"),
     "half-open": ("half-open", "half-open", "half-open", "polite", ":rest"),
     "room": (*["room"] * 6, ":rest"),
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """The server seen by the operating system: its process tree, what it holds and how often it wakes.
 
-The tree as it is at the beginning is the *core* (a server may have workers of its own); what is born later is a
-child. A child that loses its parent is remembered: a leak that hides behind process 1 is still a leak.
+The tree as it is at the beginning is the *core* (a server may have workers of its own); what is born
+later is a child. A child that loses its parent is remembered: a leak that hides behind process 1 is still
+a leak.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Activity:
 
     cpu: float
     wakeups: int
+    waited: float = 0.0
+    """Seconds it was ready to run, but others had the cores."""
 
 
 def find_by_port(port: int) -> int:
@@ -56,7 +59,7 @@ def find_by_port(port: int) -> int:
 
 
 class ProcessTree:
-    """Samples a process and what it starts. Every method reads the operating system: call them in a thread."""
+    """Samples a process and what it starts. Each method reads the operating system: call it in a thread."""
 
     def __init__(self, pid: int) -> None:
         try:
@@ -100,13 +103,14 @@ class ProcessTree:
 
     def activity(self) -> Activity | None:
         """CPU and wake-ups, to the microsecond where the kernel tells; None if the server is gone."""
-        cpu, wakeups = 0.0, 0
+        cpu, waited, wakeups = 0.0, 0.0, 0
         try:
             for process in self._living_core():
                 if LINUX:
                     for path in Path(f"/proc/{process.pid}/task").iterdir():
-                        spent, _, slices = (path / "schedstat").read_text().split()
+                        spent, ready, slices = (path / "schedstat").read_text().split()
                         cpu += int(spent) / 1e9
+                        waited += int(ready) / 1e9
                         wakeups += int(slices)
                 else:
                     times = process.cpu_times()
@@ -115,7 +119,7 @@ class ProcessTree:
                     wakeups += switches.voluntary + switches.involuntary
         except (OSError, ValueError, psutil.Error):
             return self._coarse_activity()
-        return Activity(cpu, wakeups)
+        return Activity(cpu, wakeups, waited)
 
     def _coarse_activity(self) -> Activity | None:
         """For kernels without schedstat, and for a thread that ended while it was looked at."""
@@ -196,6 +200,14 @@ class ProcessTree:
         return strays
 
 
+def own_wait() -> float:
+    """Seconds this process was ready to run, but others had the cores; 0 where the kernel does not tell."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 def _identity(process: psutil.Process) -> Identity:
     return process.pid, process.create_time()
 
@@ -210,8 +222,8 @@ def _session(pid: int) -> int | None:
 def _fd_kinds(process: psutil.Process) -> dict[str, int]:
     """Open files by kind where the kernel tells, else all as `file`."""
     if not LINUX:
-        count = getattr(process, "num_fds", None) or getattr(process, "num_handles")
-        return {"file": count()}
+        numbers = process.as_dict(["num_handles" if sys.platform == "win32" else "num_fds"])
+        return {"file": sum(numbers.values())}
     kinds: dict[str, int] = {}
     try:
         for entry in os.scandir(f"/proc/{process.pid}/fd"):

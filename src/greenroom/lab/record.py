@@ -1,4 +1,5 @@
-"""What a soak writes down: visits, samples of the server's processes, quiet windows. Plain data, JSON both ways.
+"""What a soak writes down: visits, samples of the server's processes, quiet windows. Plain data, JSON
+both ways.
 
 Times are seconds, sizes bytes, rates per second. None: not measured, or not measurable there.
 """
@@ -47,9 +48,14 @@ class Visit:
     timed_out: bool = False
     error: str | None = None
     bystander: float | None = None
-    """Worst round trip of the bystander page while this visit went on, less the lab's own delays."""
+    """Worst round trip of the bystander page while this visit went on, less the time in which the lab or the
+    server could not run because others had the cores."""
+    stall: float | None = None
+    """The same from when the page was open: what the conversation does to others."""
     cpu: float | None = None
     """CPU time of the server during the visit."""
+    waited: float | None = None
+    """How long the server and the lab were ready to run during the visit, but others had the cores."""
 
 
 @dataclass
@@ -84,6 +90,8 @@ class Quiet:
     seconds: float
     cpu: float
     """Share of one core."""
+    wanted: float
+    """The same with the time it was ready to run while others had the cores: what it would take if alone."""
     wakeups: float
     """Times a thread of the server was put on a core, per second."""
 

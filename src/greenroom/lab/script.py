@@ -14,9 +14,10 @@
       send: {type: ping}
       expect: {type: pong}
 
-An expectation matches a message that has at least these fields with these values; other messages are passed over.
-`"*"` matches anything, `"~…"` a regular expression, a list what begins like it. `before` and `after` hold HTTP
-requests around each visit. `save: {name: path.to.field}` keeps a value for `${name}` later on.
+An expectation matches a message that has at least these fields with these values; other messages are
+passed over. `"*"` matches anything, `"~…"` a regular expression, a list what begins like it. `before` and
+`after` hold HTTP requests around each visit. `save: {name: path.to.field}` keeps a value for `${name}`
+later on.
 """
 
 from __future__ import annotations

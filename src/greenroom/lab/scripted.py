@@ -58,7 +58,7 @@ class _Page:
             self.visit.opened = perf_counter() - began
 
     async def ask(self, until: str | None = None) -> None:
-        """Follow the question's steps, up to the one that measures `until`; `sent`: up to the first sending."""
+        """Follow the question's steps, up to what measures `until`; `sent`: up to the first sending."""
         for step in self.script.ask:
             await self._step(step, asking=True, only_send=until == "sent" and step.send is not None)
             if (until == "sent" and step.send is not None) or (until and step.measure == until):
@@ -114,7 +114,7 @@ class ScriptVisitor(Visitor):
         self._patience = patience
         self._think = think
         self._held: deque[_Page] = deque()
-        self._quickest = patience
+        self._latest: deque[float] = deque(maxlen=3)
         self._http: httpx.AsyncClient | None = None
 
     async def pay(self, visit: Visit) -> None:
@@ -125,6 +125,7 @@ class ScriptVisitor(Visitor):
                 await self._requests(self._script.before, page)
                 await page.connect(self._url, self._patience)
                 await page.open()
+                self.on_opened()
                 await self._behave(page, visit)
             left = visit.manner not in ("silent", "polite")
         except TimeoutError:
@@ -157,13 +158,14 @@ class ScriptVisitor(Visitor):
         match visit.manner:
             case "polite":
                 await page.ask()
-                self._quickest = min(self._quickest, visit.first_reply or self._patience)
+                self._latest.append(visit.first_reply or self._patience)
             case "early":
                 await page.ask("sent")
                 page.socket.transport.abort()
             case "late" | "patient":
                 try:
-                    async with asyncio.timeout(1.5 * self._quickest if visit.manner == "late" else None):
+                    usual = min(self._latest, default=self._patience)
+                    async with asyncio.timeout(1.5 * usual if visit.manner == "late" else None):
                         await page.ask("first_reply")
                 except TimeoutError:
                     pass  # Nobody waits that long.

@@ -1,4 +1,6 @@
-"""The soak: pays the visits of a plan, watches a bystander and the server's processes, writes everything down."""
+"""The soak: pays the visits of a plan, watches a bystander and the server's processes, writes everything
+down.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ import psutil
 
 from greenroom import __version__
 from greenroom.lab.plan import MODES, Step, steps
-from greenroom.lab.process import ProcessTree
+from greenroom.lab.process import ProcessTree, own_wait
 from greenroom.lab.record import Quiet, Run, Visit
 from greenroom.lab.visitors import Bystanding, Gone, Visitor
 from greenroom.tasks import TaskScope
@@ -45,7 +47,10 @@ class _Watch:
     def __init__(self, page: Bystanding) -> None:
         self._page = page
         self._worst = 0.0
+        self._later = 0.0
+        self._best = 0.0
         self._lag = 0.0
+        self._opened = 0.0
         self._since: float | None = None
         self._awake = asyncio.Event()
         self.gone: str | None = None
@@ -59,7 +64,11 @@ class _Watch:
             except Gone as error:
                 self.gone = str(error)
             else:
-                self._worst = max(self._worst, perf_counter() - began)
+                spent = perf_counter() - began
+                self._worst = max(self._worst, spent)
+                if began >= self._opened:
+                    self._later = max(self._later, spent)
+                self._best = min(self._best or spent, spent)
             self._since = None
             began = perf_counter()
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -75,17 +84,27 @@ class _Watch:
         self._awake.clear()
         await asyncio.sleep(HUSH_SECONDS)
         deadline = perf_counter() + HEARTBEAT_SECONDS
-        while self._since is not None and perf_counter() < deadline:
+        while self._since is not None and perf_counter() < deadline:  # noqa: ASYNC110 - some 15 ms
             await asyncio.sleep(HUSH_SECONDS)
 
-    def take(self) -> float | None:
-        """The worst round trip since the last call, less what the lab itself was late."""
+    def opened(self) -> None:
+        """The visitor's page is open: what begins from now on is the conversation's doing."""
+        self._opened = perf_counter()
+        self._later = 0.0
+
+    def take(self, waited: float = 0.0) -> tuple[float | None, float | None]:
+        """The worst round trip since the last call, and the worst since the page was open.
+
+        Less `waited`, the time in which the server could not run, and less what the lab itself was late.
+        """
         waiting = perf_counter() - self._since if self._since is not None else 0.0
-        worst, lag = max(self._worst, waiting), self._lag
-        self._worst = self._lag = 0.0
-        if not worst:
-            return None
-        return worst if lag < 0.01 else max(0.0, worst - lag)
+        excuse = waited + (self._lag if self._lag >= 0.01 else 0.0)
+        found: list[float | None] = []
+        for worst, counts in ((self._worst, True), (self._later, (self._since or 0.0) >= self._opened)):
+            worst = max(worst, waiting if counts else 0.0)
+            found.append(max(self._best, worst - excuse) if worst else None)
+        self._worst = self._later = self._lag = self._best = 0.0
+        return found[0], found[1]
 
 
 class Soak:
@@ -132,6 +151,8 @@ class Soak:
             self._scope = scope
             page = await self._visitor.bystander()
             self._watch = _Watch(page)
+            if self._options.parallel == 1:
+                self._visitor.on_opened = self._watch.opened
             watching = scope.start(self._watch.run, name="bystander")
             self._began = monotonic()
             try:
@@ -171,7 +192,7 @@ class Soak:
             return ""
         return "" if step.window is None and len(self.run.visits) >= options.visits else None
 
-    # -- visits -----------------------------------------------------------------------------------------------
+    # -- visits ----------------------------------------------------------------------------------------------
 
     async def _visits(self, step: Step) -> None:
         """One visit, or several of the same manner at once."""
@@ -185,15 +206,18 @@ class Soak:
         self._watch.wake()
         self._watch.take()
         before = self._tree.activity() if self._tree else None
+        lab_before = own_wait()
         if count == 1:
             await self._visitor.pay(visits[0])
         else:
             for job in [self._scope.start(self._visitor.pay, visit) for visit in visits]:
                 await job.wait()
         after = self._tree.activity() if self._tree else None
-        worst = self._watch.take()
+        waited = max(0.0, after.waited - before.waited) if before is not None and after is not None else 0.0
+        worst, stall = self._watch.take(waited)
         for visit in visits:
-            visit.bystander = worst
+            visit.bystander, visit.stall = worst, stall
+            visit.waited = waited + own_wait() - lab_before
             if before is not None and after is not None:
                 visit.cpu = max(0.0, after.cpu - before.cpu) / count
             self._count(visit)
@@ -212,7 +236,7 @@ class Soak:
         elif visit.first_reply is not None:
             self._late = 0
 
-    # -- watching ---------------------------------------------------------------------------------------------
+    # -- watching --------------------------------------------------------------------------------------------
 
     async def _watch_step(self, step: Step) -> None:
         if self._tree is None:
@@ -242,7 +266,8 @@ class Soak:
         if before is not None and found is not None:
             cpu = max(0.0, found.cpu - before.cpu) / spent
             wakeups = max(0, found.wakeups - before.wakeups) / spent
-            self.run.quiets.append(Quiet(visit, after, spent, cpu, wakeups))
+            wanted = cpu + max(0.0, found.waited - before.waited) / spent
+            self.run.quiets.append(Quiet(visit, after, spent, cpu, wanted, wakeups))
 
     async def _settle(self, after: str) -> None:
         """Wait until the server is as quiet as at first, at most two whole replies (and at least 50 ms)."""

@@ -22,7 +22,7 @@ from greenroom.lab.scripted import ScriptVisitor
 from greenroom.lab.soak import Options, Soak
 from greenroom.lab.target import BadAddress, CannotStart, OwnServer, port_of, task_counter, websocket_url
 from greenroom.lab.verdict import Verdict, judge
-from greenroom.lab.verdict.evidence import median_of
+from greenroom.lab.verdict.figures import median_of
 from greenroom.lab.visitors import Unreachable, Visitor
 from greenroom.tasks import TaskScope
 
@@ -58,7 +58,9 @@ def run_soak(wanted: Wanted, console: Console | None = None) -> int:
         script = read_script(wanted.script) if wanted.script is not None else None
         _check(wanted, script)
         if wanted.url is None and script is None:
-            console.print("Starting a Greenroom with a quick built-in agent, 4 provider slots and one voice …")
+            console.print(
+                "Starting a Greenroom with a quick built-in agent, 4 provider slots and one voice …"
+            )
             with OwnServer() as server:
                 run = _measure(wanted, console, server.url, server.pid, None, "greenroom serve")
         else:
@@ -72,7 +74,7 @@ def run_soak(wanted: Wanted, console: Console | None = None) -> int:
         console.print("greenroom soak: interrupted; nothing was judged", style="red")
         return 130
     verdict = judge(run)
-    console.print(visits_table(run, wanted.language))
+    console.print(visits_table(run, wanted.language, console.width))
     console.print(verdict_view(run, verdict, wanted.language))
     return _written(wanted, console, run, verdict)
 
@@ -135,13 +137,17 @@ async def _soak(
     return run
 
 
+def _shell(command: str) -> int:
+    return subprocess.run(command, shell=True, check=False).returncode
+
+
 async def _restart(command: str, visitor: Visitor, run: Run) -> None:
     """Restart the server and visit it again; notes what happened in the run."""
     last = [visit.first_reply for visit in run.visits[-10:] if visit.first_reply is not None]
     async with TaskScope("restart", threads=1) as scope:
-        done = await scope.run_in_thread(subprocess.run, command, shell=True, check=False)
-    if done.returncode != 0:
-        run.notes.append(f"the restart command ended with {done.returncode}")
+        code = await scope.run_in_thread(_shell, command)
+    if code != 0:
+        run.notes.append(f"the restart command ended with {code}")
         return
     deadline = monotonic() + RESTART_SECONDS
     replies: list[float] = []

@@ -1,4 +1,4 @@
-"""The table of the analysis: what the 1st, 3rd, 5th, 10th … visit met. Plain cells, for terminal and report."""
+"""The table of the analysis: what the 1st, 3rd, 5th, 10th … visit met, as plain cells."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "bystander": ("bystander", "旁观者"),
 }
 MANNERS_ZH = {
-    "silent": "只打开", "polite": "正常", "early": "回复前离开", "late": "回复中离开", "patient": "等到回复后离开",
-    "burst": "连发两条", "switch": "切换角色", "flip": "切换后离开", "half-open": "失联", "room": "房间",
+    "silent": "只打开", "polite": "正常", "early": "回复前离开", "late": "回复中离开",
+    "patient": "等到回复后离开", "burst": "连发两条", "switch": "切换角色", "flip": "切换后离开",
+    "half-open": "失联", "room": "房间",
 }  # fmt: skip
 
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -24,8 +23,9 @@ OWN_SETTINGS: dict[str, Any] = {
     },
     "voice": {"tts": {"engine": "tone", "seconds_per_sentence": 0.04, "slots": 1}},
 }
-"""A quick pace, so that many visits fit into a short time, with few provider slots and one serial voice, so that
-whatever a closed page held on to would be missed by the next one."""
+"""A quick pace, so that many visits fit into a short time, with few provider slots and one serial voice,
+so that whatever a closed page held on to would be missed by the next one.
+"""
 
 
 class BadAddress(ValueError):
@@ -60,20 +60,22 @@ def port_of(url: str) -> int | None:
     return parts.port or (443 if parts.scheme == "wss" else 80)
 
 
-async def task_counter(url: str) -> Callable[[], Awaitable[int | None]] | None:
-    """Asks a server how many tasks it has; None if it does not tell. Call `aclose` of the result's `client`."""
+async def task_counter(url: str) -> TaskCounter | None:
+    """Something that asks the server how many tasks it has; None if this one does not tell. Close it."""
     parts = urlsplit(url)
     address = urlunsplit(
         ("https" if parts.scheme == "wss" else "http", parts.netloc, "/ops/statistics.json", "", "")
     )
-    counter = _TaskCounter(address)
+    counter = TaskCounter(address)
     if await counter() is None:
         await counter.aclose()
         return None
     return counter
 
 
-class _TaskCounter:
+class TaskCounter:
+    """Call it for the number of tasks; None if the server does not say."""
+
     def __init__(self, address: str) -> None:
         self._address = address
         self._client = httpx.AsyncClient(timeout=5.0, trust_env=False)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from greenroom.lab.record import Visit
 
@@ -36,6 +36,8 @@ class Visitor(ABC):
 
     manners: ClassVar[frozenset[str]]
     """What it can do."""
+    on_opened: Callable[[], None] = staticmethod(lambda: None)
+    """Called when a page is open, before it says anything."""
 
     @abstractmethod
     async def pay(self, visit: Visit) -> None:
@@ -45,6 +47,7 @@ class Visitor(ABC):
     async def bystander(self) -> Bystanding:
         """Open a page that only looks how quickly it is answered. Raises Unreachable."""
 
+    @abstractmethod
     async def finish(self) -> None:
         """Let go of connections that visits have kept open on purpose."""
 
@@ -72,8 +75,6 @@ class PingBystander(Bystanding):
         self._socket = socket
 
     async def round_trip(self) -> None:
-        from websockets.exceptions import ConnectionClosed
-
         try:
             await (await self._socket.ping())
         except ConnectionClosed as error:

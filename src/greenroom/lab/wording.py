@@ -67,8 +67,12 @@ def status(name: str, found: Trend, language: str = "en") -> str:
             return f"{word}（{level}）" if zh else f"{word} ({level})"
         case _:
             if zh:
-                return f"{word}（{level}，每百次访问 {_signed(found.low, unit)} … {_signed(found.high, unit)}）"
-            return f"{word} ({level}, {_signed(found.low, unit)} … {_signed(found.high, unit)} per 100 visits)"
+                return (
+                    f"{word}（{level}，每百次访问 {_signed(found.low, unit)} … {_signed(found.high, unit)}）"
+                )
+            return (
+                f"{word} ({level}, {_signed(found.low, unit)} … {_signed(found.high, unit)} per 100 visits)"
+            )
 
 
 def _signed(value: float, unit: str) -> str:

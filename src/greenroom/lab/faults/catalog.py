@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FAULTS: dict[str, str] = {
-    "fire-and-forget": "a reply in a task nobody owns: it goes on, and holds its provider slot, after the close",
+    "fire-and-forget": "a reply in a task nobody owns: it goes on after the close and holds a provider slot",
     "untracked-init": "each switch starts an initialisation that neither a newer one nor the close stops",
     "close-never-runs": "the context is taken out of the map before it is looked up, so close() never runs",
     "speech-after-close": "sentences handed to the serial speech engine are spoken even after the close",

@@ -9,7 +9,7 @@ from greenroom.lab.faults.catalog import Pace
 
 SILENCE = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA="
 """An empty 16-bit mono WAV file."""
-TOKENS = 4
+TOKENS = 2
 """Tokens a sentence comes in: what a stream is made of, and what wakes the server."""
 MOST_SENTENCES = 60
 

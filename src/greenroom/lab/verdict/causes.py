@@ -1,8 +1,8 @@
 """From what was seen to why: each rule looks for one cause, and names it only with its evidence.
 
-The rules see the run and the trends, nothing of the server. Where two causes look alike, a rule asks for what only
-the one can do: a page that leaves before the reply has begun holds no speech engine; a silent page adds nothing to
-a prompt; a spinning loop does not sleep between its turns, a polling one does.
+The rules see the run and the trends, nothing of the server. Where two causes look alike, a rule asks for
+what only the one can do: a page that leaves before the reply has begun holds no speech engine; a silent
+page adds nothing to a prompt; a spinning loop does not sleep between its turns, a polling one does.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from greenroom.lab.record import Quiet, Run, Sample, Visit
-from greenroom.lab.verdict.figures import median_of
-
+from greenroom.lab.verdict.figures import disturbance
 
 SPINNING = 0.15
 """Share of a core at rest from which on wake-ups mean nothing: what never sleeps is only ever put back."""
@@ -16,26 +15,12 @@ SPINNING = 0.15
 
 @dataclass(frozen=True)
 class Shift:
-    """Two groups of measurements: the usual value, and how much more the other group has."""
+    """What usually is, and how much more it is after abrupt visits."""
 
     usual: float
     more: float
     certain: bool
-    """Nearly every measurement of the one group is above nearly every one of the other."""
-
-
-def shift(usual: Sequence[float], other: Sequence[float], margin: float) -> Shift | None:
-    """Compare two groups (Hodges and Lehmann 1963: the median of all pairwise differences).
-
-    Certain means: more than the margin, and the probability that a measurement of the second group exceeds one
-    of the first (the Mann-Whitney statistic) is at least 0.9. None if a group has fewer than two.
-    """
-    if len(usual) < 2 or len(other) < 2:
-        return None
-    differences = [b - a for a in usual for b in other]
-    more = statistics.median(differences)
-    above = sum((d > 0) + 0.5 * (d == 0) for d in differences) / len(differences)
-    return Shift(statistics.median(usual), more, more > margin and above >= 0.9)
+    """Nearly every time, and by more than the margin."""
 
 
 def values(
@@ -52,15 +37,54 @@ def values(
     ]
 
 
-def delay_after(
-    run: Run, after: str, manners: Sequence[str] = ("polite", "patient"), margin: float | None = None
+def after_abrupt(
+    run: Run, read: Callable[[Visit], float | None], manners: Sequence[str], after: str, least: float = 0.03
 ) -> Shift | None:
+    """Compare visits right after abrupt ones with visits of the same manner in the calm.
+
+    Each is compared with its neighbours, the calm one before and the calm one after, so that a figure
+    that grows over the run does not hide the difference, nor make one. Certain: four fifths of the
+    differences, and their median, exceed the margin (`least`, or a quarter of the usual). None with fewer
+    than two to compare.
+    """
+    calm = [
+        (visit.number, found)
+        for visit in run.visits
+        if visit.manner in manners and visit.after == "calm" and visit.number > 1
+        and (found := read(visit)) is not None
+    ]  # fmt: skip
+    usual: list[float] = []
+    more: list[float] = []
+    for visit in run.visits:
+        found = read(visit)
+        if visit.manner not in manners or visit.after != after or found is None:
+            continue
+        expected = _between(calm, visit.number)
+        if expected is not None:
+            usual.append(expected)
+            more.append(found - expected)
+    if len(more) < 2:
+        return None
+    middle = statistics.median(more)
+    busy = disturbance(run)
+    margins = [max(least, 0.25 * value) + busy for value in usual]
+    clear = sum(difference > margin for difference, margin in zip(more, margins, strict=True))
+    certain = middle > statistics.median(margins) and clear >= 0.8 * len(more)
+    return Shift(statistics.median(usual), middle, certain)
+
+
+def _between(calm: Sequence[tuple[int, float]], number: int) -> float | None:
+    """What a calm visit would have taken then: by the nearest two before, and the nearest one after."""
+    before = [value for at, value in calm if at < number][-2:]
+    later = next((value for at, value in calm if at > number), None)
+    if not before:
+        return later
+    return max(statistics.median(before), later) if later is not None else statistics.median(before)
+
+
+def delay_after(run: Run, after: str) -> Shift | None:
     """How much longer the first reply takes right after abrupt visits than in the calm."""
-    usual = values(run, lambda v: v.first_reply, manners, "calm")
-    other = values(run, lambda v: v.first_reply, manners, after)
-    if margin is None:
-        margin = max(0.03, 0.25 * (median_of(usual) or 0.0))
-    return shift(usual, other, margin)
+    return after_abrupt(run, lambda visit: visit.first_reply, ("polite", "patient"), after)
 
 
 @dataclass(frozen=True)
@@ -88,7 +112,7 @@ def glow(run: Run, after: str, least: float = 25.0) -> Glow | None:
     for quiet in run.quiets:
         if quiet.after == "rest":
             before = quiet
-        elif quiet.after == after and before is not None and before.cpu < SPINNING:
+        elif quiet.after == after and before is not None and before.wanted < SPINNING:
             found.append(quiet)
             rests.append(before.wakeups)
             # Whole wake-ups in a short window are few: three of them may be chance.
@@ -124,7 +148,7 @@ def left_behind(run: Run, read: Callable[[Sample], float | None], least: float) 
 
 
 def memory_by_manner(run: Run) -> dict[str, float]:
-    """Bytes that a visit of each manner typically leaves, from one sample to the next; mean without extremes."""
+    """Bytes that a visit of each manner leaves, from one sample to the next; mean without extremes."""
     manners = {visit.number: visit.manner for visit in run.visits}
     found: dict[str, list[float]] = {}
     for earlier, later in zip(run.samples, run.samples[1:], strict=False):

@@ -25,11 +25,14 @@ class Figure:
     read: Callable[[Run], list[Point]]
     absolute: float
     relative: float = 0.0
+    timed: bool = False
+    """Whether a busy machine makes it longer."""
     step_matters: bool = True
     """Whether one step up is a failure; memory may take one when something is first used."""
 
-    def margin(self, level: float) -> float:
-        return max(self.absolute, self.relative * abs(level))
+    def margin(self, level: float, disturbance: float = 0.0) -> float:
+        """The change that does not matter, or that a machine as busy as this one cannot show."""
+        return max(self.absolute, self.relative * abs(level)) + (disturbance if self.timed else 0.0)
 
 
 def _visits(value: Callable[[Visit], float | None], *, talk: bool = False) -> Callable[[Run], list[Point]]:
@@ -66,14 +69,16 @@ def _rests(value: str) -> Callable[[Run], list[Point]]:
 FIGURES: dict[str, Figure] = {
     figure.name: figure
     for figure in (
-        Figure("first_reply", "first reply", "首次回复", "s", _visits(lambda v: v.first_reply, talk=True), 0.03, 0.25),
-        Figure("whole_reply", "whole reply", "完整回复", "s", _visits(lambda v: v.whole_reply, talk=True), 0.05, 0.25),
-        Figure("connect", "connect", "建立连接", "s", _visits(lambda v: v.connect), 0.015, 1.0),
-        Figure("opened", "page open", "打开页面", "s", _visits(lambda v: v.opened), 0.015, 1.0),
+        Figure("first_reply", "first reply", "首次回复", "s",
+               _visits(lambda v: v.first_reply, talk=True), 0.03, 0.25, True),
+        Figure("whole_reply", "whole reply", "完整回复", "s",
+               _visits(lambda v: v.whole_reply, talk=True), 0.05, 0.25, True),
+        Figure("connect", "connect", "建立连接", "s", _visits(lambda v: v.connect), 0.015, 1.0, True),
+        Figure("opened", "page open", "打开页面", "s", _visits(lambda v: v.opened), 0.015, 1.0, True),
         Figure("bystander", "bystander's worst round trip", "旁观页面最慢往返", "s",
                _visits(lambda v: v.bystander), 0.03, 1.0),
         Figure("cpu", "CPU per visit", "每次访问 CPU", "s", _visits(lambda v: v.cpu), 0.02, 0.5),
-        Figure("memory", "memory", "内存", "bytes", _samples(lambda s: s.memory), 4 * MB, 0.03, False),
+        Figure("memory", "memory", "内存", "bytes", _samples(lambda s: s.memory), 4 * MB, 0.03, step_matters=False),
         Figure("threads", "threads", "线程", "count", _samples(lambda s: s.threads), 2.5),
         Figure("fds", "open files", "文件描述符", "count", _samples(lambda s: s.fds), 3.5),
         Figure("children", "child processes", "子进程", "count", _samples(lambda s: s.children), 1.5),
@@ -82,6 +87,12 @@ FIGURES: dict[str, Figure] = {
         Figure("idle_wakeups", "wake-ups at rest", "空闲唤醒", "per second", _rests("wakeups"), 20.0, 1.0),
     )
 }  # fmt: skip
+
+
+def disturbance(run: Run) -> float:
+    """Seconds by which the machine's other work typically delays a visit: the third quartile of the waiting."""
+    waited = sorted(visit.waited for visit in run.visits if visit.waited is not None)
+    return waited[len(waited) * 3 // 4] if waited else 0.0
 
 
 def median_of(values: Iterable[float | None]) -> float | None:

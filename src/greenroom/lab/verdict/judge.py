@@ -7,12 +7,14 @@ from typing import Literal
 
 from greenroom.lab.record import Run
 from greenroom.lab.verdict.causes import Cause, find_causes
-from greenroom.lab.verdict.figures import FIGURES, WARM_UP, median_of
+from greenroom.lab.verdict.figures import FIGURES, WARM_UP, disturbance, median_of
 from greenroom.lab.verdict.trend import Point, Trend, trend
 
 Outcome = Literal["flat", "growing", "not enough visits"]
 NEEDED = ("first_reply",)
 """Figures without which nothing can be called flat."""
+COUNTED = ("whole_reply", "memory", "threads", "fds", "children")
+"""Figures that must be shown to be flat, where they were measured at all."""
 CUT_OFF = 0.05
 """Share of visits that may time out before replies are called saturated."""
 TALK = ("polite", "patient", "late", "burst", "switch", "room")
@@ -38,27 +40,23 @@ class Verdict:
 def judge(run: Run) -> Verdict:
     """Judge a run."""
     trends: dict[str, Trend] = {}
+    busy = disturbance(run)
     for name, figure in FIGURES.items():
         points = figure.read(run)
         if points:
             first = [point.value for point in points[: max(3, len(points) // 4)]]
-            trends[name] = trend(points, figure.margin(median_of(first) or 0.0))
+            trends[name] = trend(points, figure.margin(median_of(first) or 0.0, busy))
     _cut_off(run, trends)
     causes = find_causes(run, trends)
     failing = [name for name, found in trends.items() if _fails(name, found)]
+    unclear = [name for name, found in trends.items() if found.status == "not enough visits"]
     if failing or causes:
         outcome: Outcome = "growing"
-    elif any(name not in trends or trends[name].status == "not enough visits" for name in NEEDED):
-        outcome = "not enough visits"
-    elif any(trends[name].status == "not enough visits" for name in trends if name in _COUNTED):
+    elif any(name not in trends for name in NEEDED) or set(unclear) & {*NEEDED, *COUNTED}:
         outcome = "not enough visits"
     else:
         outcome = "flat"
     return Verdict(outcome, trends, causes, failing)
-
-
-_COUNTED = ("whole_reply", "memory", "threads", "fds", "children")
-"""Figures that must be shown to be flat, where they were measured at all."""
 
 
 def _fails(name: str, found: Trend) -> bool:
@@ -82,7 +80,7 @@ def _cut_off(run: Run, trends: dict[str, Trend]) -> None:
     ]
     figure = FIGURES["first_reply"]
     level = median_of(point.value for point in points[:3]) or 0.0
-    found = trend(points, figure.margin(level))
+    found = trend(points, figure.margin(level, disturbance(run)))
     trends["first_reply"] = Trend(
         "saturated", found.points, level, found.change, found.per_100, found.low, found.high, late[0].number
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from greenroom.lab.verdict.causes import Case, Rule
-from greenroom.lab.verdict.evidence import delay_after, glow, shift, values
-from greenroom.lab.verdict.figures import FIGURES, median_of
+from greenroom.lab.verdict.evidence import after_abrupt, delay_after, glow
+from greenroom.lab.verdict.figures import FIGURES, disturbance, median_of
 from greenroom.lab.verdict.trend import Point, trend
 
 TALK = ("polite", "patient")
@@ -18,11 +18,13 @@ def replies_running(case: Case) -> None:
             "replies-running",
             f"after pages that were closed before their reply had begun, the server still woke "
             f"{seen.wakeups:.0f} times a second ({seen.rest:.0f} at rest)",
-            f"在回复开始前就关闭页面后，服务器每秒仍被唤醒 {seen.wakeups:.0f} 次（空闲时 {seen.rest:.0f} 次）",
+            f"在回复开始前就关闭页面后，服务器每秒仍被唤醒 {seen.wakeups:.0f} 次（空闲时 "
+            f"{seen.rest:.0f} 次）",
         )
     if late is not None and late.certain:
         text = (
-            f"right after them the next first reply takes {_ms(late.usual + late.more)}, not {_ms(late.usual)}",
+            f"right after them the next first reply takes {_ms(late.usual + late.more)}, not "
+            f"{_ms(late.usual)}",
             f"紧接其后的首次回复需 {_ms(late.usual + late.more)}，平时 {_ms(late.usual)}",
         )
         case.name("replies-running", f"pages closed before their reply had begun: {text[0]}",
@@ -31,7 +33,9 @@ def replies_running(case: Case) -> None:
 
 
 def speech_held(case: Case) -> None:
-    """Pages that leave when they are being spoken to: does the next page wait, as it does not after early leavers?"""
+    """Pages that leave when they are being spoken to: does the next page wait, as it does not after early
+    leavers?
+    """
     run = case.run
     if not any(visit.sound for visit in run.visits):
         return
@@ -44,21 +48,21 @@ def speech_held(case: Case) -> None:
                 f"after pages that were closed while they were spoken to, the next first reply takes "
                 f"{_ms(late.usual + late.more)}, not {_ms(late.usual)}; after pages closed before that "
                 f"{_ms(late.usual + waits)}",
-                f"语音播放中关闭页面后，下一次首次回复需 {_ms(late.usual + late.more)}，平时 {_ms(late.usual)}；"
+                f"语音播放中关闭页面后，下一次首次回复需 {_ms(late.usual + late.more)}，平时 "
+                f"{_ms(late.usual)}；"
                 f"在此之前关闭则为 {_ms(late.usual + waits)}",
             )
             return
-    usual = values(run, lambda v: v.pace, TALK, "calm")
     for after in ("early", "late"):
-        spread = shift(
-            usual, values(run, lambda v: v.pace, TALK, after), 0.3 * (median_of(usual) or 0.0) + 0.01
-        )
+        spread = after_abrupt(run, lambda v: v.pace, TALK, after, 0.015)
         if spread is not None and spread.certain:
             case.name(
                 "speech-held",
                 f"after abrupt closes the sentences of the next reply come every "
-                f"{_ms(spread.usual + spread.more)}, not every {_ms(spread.usual)}: others are spoken in between",
-                f"突然关闭后，下一次回复每 {_ms(spread.usual + spread.more)} 才来一句，平时 {_ms(spread.usual)}："
+                f"{_ms(spread.usual + spread.more)}, not every {_ms(spread.usual)}: others are spoken "
+                f"in between",
+                f"突然关闭后，下一次回复每 {_ms(spread.usual + spread.more)} 才来一句，平时 "
+                f"{_ms(spread.usual)}："
                 "中间在朗读别的内容",
             )
 
@@ -66,13 +70,12 @@ def speech_held(case: Case) -> None:
 def init_running(case: Case) -> None:
     """Pages that leave after changing the character: does the next change wait for theirs?"""
     run = case.run
-    usual = values(run, lambda v: v.first_reply, ("switch",), "calm")
-    other = values(run, lambda v: v.first_reply, ("switch",), "flip")
-    waits = shift(usual, other, max(0.03, 0.25 * (median_of(usual) or 0.0)))
+    waits = after_abrupt(run, lambda v: v.first_reply, ("switch",), "flip")
     if waits is not None and waits.certain:
         case.name(
             "init-running",
-            f"the first reply after a character change takes {_ms(waits.usual)}, but {_ms(waits.usual + waits.more)} "
+            f"the first reply after a character change takes {_ms(waits.usual)}, but "
+            f"{_ms(waits.usual + waits.more)} "
             f"if pages that changed three times have just been closed",
             f"切换角色后的首次回复需 {_ms(waits.usual)}；若刚有页面连续切换三次后关闭，则需 "
             f"{_ms(waits.usual + waits.more)}",
@@ -82,7 +85,8 @@ def init_running(case: Case) -> None:
     if seen is not None and seen.certain and not (plain is not None and plain.certain):
         case.name(
             "init-running",
-            f"after a page that changed its character was closed, the server still woke {seen.wakeups:.0f} times a "
+            f"after a page that changed its character was closed, the server still woke "
+            f"{seen.wakeups:.0f} times a "
             f"second ({seen.rest:.0f} at rest), as it did not after other closed pages",
             f"切换过角色的页面关闭后，服务器每秒仍被唤醒 {seen.wakeups:.0f} 次（空闲时 {seen.rest:.0f} 次），"
             "其他页面关闭后没有这种情况",
@@ -90,17 +94,18 @@ def init_running(case: Case) -> None:
 
 
 def prompt_growing(case: Case) -> None:
-    """Calm visits, to a server that has come to rest: do their replies take longer and longer all the same?"""
+    """Calm visits, to a server that has come to rest: do their replies still take longer and longer?"""
     calm = [v for v in case.run.visits if v.manner in TALK and v.after == "calm" and v.number > 1]
     for name in ("first_reply", "whole_reply"):
         points = [Point(visit.number, value) for visit in calm if (value := getattr(visit, name)) is not None]
         level = median_of(point.value for point in points[: max(3, len(points) // 4)]) or 0.0
-        found = trend(points, FIGURES[name].margin(level))
+        found = trend(points, FIGURES[name].margin(level, disturbance(case.run)))
         if found.status == "growing" and not case.rises("idle_cpu") and not case.rises("bystander"):
             what = FIGURES[name]
             case.name(
                 "prompt-growing",
-                f"even in the calm, with nothing left running, the {what.title} takes {_ms(found.level)} at first and "
+                f"even in the calm, with nothing left running, the {what.title} takes "
+                f"{_ms(found.level)} at first and "
                 f"{_ms(found.per_100 / 100)} more with each visit",
                 f"即使服务器已空闲，{what.title_zh}起初需 {_ms(found.level)}，每次访问再增加 "
                 f"{_ms(found.per_100 / 100)}",

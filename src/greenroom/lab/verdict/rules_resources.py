@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 
-from greenroom.lab.record import Run, Visit
+from greenroom.lab.record import Run
 from greenroom.lab.verdict.causes import Case, Rule
 from greenroom.lab.verdict.evidence import left_behind, memory_by_manner, rests, values
 from greenroom.lab.verdict.figures import MB, median_of
@@ -25,8 +25,10 @@ def children_left(case: Case) -> None:
     case.name(
         "children-left",
         f"{left.count:.0f} child processes more than at the beginning, {left.per_visit:.2f} a visit; "
-        f"{last.reparented or 0} of them without their parent, {(last.child_memory or 0) / MB:.0f} MB together",
-        f"子进程比开始时多 {left.count:.0f} 个，每次访问 {left.per_visit:.2f} 个；其中 {last.reparented or 0} "
+        f"{last.reparented or 0} of them without their parent, {(last.child_memory or 0) / MB:.0f} MB "
+        f"together",
+        f"子进程比开始时多 {left.count:.0f} 个，每次访问 {left.per_visit:.2f} 个；其中 "
+        f"{last.reparented or 0} "
         f"个已失去父进程，共占 {(last.child_memory or 0) / MB:.0f} MB",
     )
 
@@ -66,7 +68,8 @@ def tasks_left(case: Case) -> None:
     if left is not None and case.rises("tasks"):
         case.name(
             "tasks-left",
-            f"the server counts {left.count:.0f} tasks more than at the beginning, {left.per_visit:.2f} a visit",
+            f"the server counts {left.count:.0f} tasks more than at the beginning, {left.per_visit:.2f} "
+            f"a visit",
             f"服务器自报任务比开始时多 {left.count:.0f} 个，每次访问 {left.per_visit:.2f} 个",
         )
 
@@ -77,13 +80,15 @@ def idle_spin(case: Case) -> None:
     if len(found) < 3:
         return
     late = found[len(found) // 2 :]
-    cpu, before = statistics.median(quiet.cpu for quiet in late), found[0].cpu
+    wanted, before = statistics.median(quiet.wanted for quiet in late), found[0].wanted
     wakeups = statistics.median(quiet.wakeups for quiet in late)
-    if cpu > before + 0.15 and found[-1].cpu > before + 0.15 and cpu / max(1.0, wakeups) > 0.0005:
+    cpu = found[-1].wanted
+    if min(wanted, cpu) > before + 0.15 and wanted / max(1.0, wakeups) > 0.0005:
         case.name(
             "idle-spin",
-            f"at rest, with no page but one silent one, it takes {cpu:.0%} of a core; {before:.0%} at the beginning",
-            f"空闲时（只有一个静默页面）占用 {cpu:.0%} 的一个核，开始时为 {before:.0%}",
+            f"at rest, with no page but one silent one, it wants {cpu:.0%} of a core; {before:.0%} at "
+            f"the beginning",
+            f"空闲时（只有一个静默页面）需要一个核的 {cpu:.0%}，开始时为 {before:.0%}",
         )
 
 
@@ -101,7 +106,8 @@ def polling(case: Case) -> None:
     if more > max(10.0, 0.8 * before) and later > before + 0.25 * more and rising:
         case.name(
             "polling",
-            f"at rest the server wakes {last:.0f} times a second after {visits} visits, {before:.0f} before the "
+            f"at rest the server wakes {last:.0f} times a second after {visits} visits, {before:.0f} "
+            f"before the "
             f"first: {more / visits:.1f} more for each visit, {found[-1].cpu:.1%} of a core",
             f"空闲时，{visits} 次访问后服务器每秒被唤醒 {last:.0f} 次，第一次访问前为 {before:.0f} 次："
             f"每次访问增加 {more / visits:.1f} 次，占一个核的 {found[-1].cpu:.1%}",
@@ -119,16 +125,19 @@ def files_at_open(case: Case) -> None:
         more_zh = f"，耗时每百次访问增加 {opened.per_100 * 1000:.0f} 毫秒" if slower and opened else ""
         case.name(
             "files-at-open",
-            f"opening a page makes {reads.level:.0f} read calls at first and {reads.per_100 / 100:.1f} more with each "
+            f"opening a page makes {reads.level:.0f} read calls at first and {reads.per_100 / 100:.1f} "
+            f"more with each "
             f"visit{more}",
-            f"打开页面起初需 {reads.level:.0f} 次读文件调用，每次访问增加 {reads.per_100 / 100:.1f} 次{more_zh}",
+            f"打开页面起初需 {reads.level:.0f} 次读文件调用，每次访问增加 {reads.per_100 / 100:.1f} "
+            f"次{more_zh}",
         )
     elif slower and opened is not None and reads.status == "not enough visits":
         case.name(
             "files-at-open",
             f"from the handshake to the four answers it takes {opened.level * 1000:.0f} ms at first and "
             f"{opened.per_100 * 1000:.0f} ms more per 100 visits",
-            f"从握手到四个应答起初需 {opened.level * 1000:.0f} 毫秒，每百次访问增加 {opened.per_100 * 1000:.0f} 毫秒",
+            f"从握手到四个应答起初需 {opened.level * 1000:.0f} 毫秒，每百次访问增加 "
+            f"{opened.per_100 * 1000:.0f} 毫秒",
         )
 
 
@@ -147,7 +156,8 @@ def connect_slowing(case: Case) -> None:
     if found is not None and found.status == "growing":
         case.name(
             "connect-slowing",
-            f"TCP and handshake take {found.level * 1000:.0f} ms at first and {found.per_100 * 1000:.0f} ms more per "
+            f"TCP and handshake take {found.level * 1000:.0f} ms at first and "
+            f"{found.per_100 * 1000:.0f} ms more per "
             "100 visits",
             f"TCP 与握手起初需 {found.level * 1000:.0f} 毫秒，每百次访问增加 {found.per_100 * 1000:.0f} 毫秒",
         )
@@ -176,7 +186,8 @@ def garbage_collection(case: Case) -> None:
             f"{high[-1][1] * 1000:.0f} ms (usually {usual * 1000:.0f} ms), while memory grows by "
             f"{memory.change / MB:.0f} MB",
             f"{len(seen)} 次访问中有 {len(high)} 次让旁观页面停顿，从 {high[0][1] * 1000:.0f} 毫秒到 "
-            f"{high[-1][1] * 1000:.0f} 毫秒（平时 {usual * 1000:.0f} 毫秒），同时内存增长 {memory.change / MB:.0f} MB",
+            f"{high[-1][1] * 1000:.0f} 毫秒（平时 {usual * 1000:.0f} 毫秒），同时内存增长 "
+            f"{memory.change / MB:.0f} MB",
         )
 
 
@@ -186,18 +197,12 @@ def loop_blocked(case: Case) -> None:
     if "idle-spin" in case.found:
         return
 
-    def stall(visit: Visit) -> float | None:
-        if visit.bystander is None:
-            return None
-        return max(0.0, visit.bystander - max(visit.opened or 0.0, visit.connect or 0.0))
-
-    talking, silent = values(run, stall, TALK), values(run, lambda v: v.bystander, ("silent",))
+    talking = values(run, lambda v: v.stall, TALK)
+    silent = values(run, lambda v: v.bystander, ("silent",)) if "files-at-open" not in case.found else []
     usual, calm = median_of(talking), median_of(silent)
-    found = case.trends.get("bystander")
-    growing = found is not None and found.status == "growing"
     if usual is None or len(talking) < 5:
         return
-    if usual > BLOCKED_SECONDS and (calm is None or usual > 3 * calm or growing):
+    if usual > BLOCKED_SECONDS and (calm is None or usual > 3 * calm):
         case.name(
             "loop-blocked",
             f"while somebody talks, another page waits {usual * 1000:.0f} ms for an answer"

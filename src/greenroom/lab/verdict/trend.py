@@ -1,17 +1,18 @@
 """Does a figure grow with the visits? Robust statistics, with a margin for what does not matter.
 
-The slope is the median of all pairwise slopes (Theil 1950, Sen 1968), taken within strata only: visits of one
-manner are compared with each other (the seasonal Kendall test: Hirsch, Slack and Smith, Water Resources Research
-18, 1982, the manners being its seasons). Its interval comes from the variance of Kendall's S (Gilbert,
-Statistical Methods for Environmental Pollution Monitoring, 1987), widened for autocorrelated noise after Hamed
-and Rao (Journal of Hydrology 204, 1998): a machine that is busy for a while disturbs several visits in a row.
+The slope is the median of all pairwise slopes (Theil 1950, Sen 1968), taken within strata only: visits of
+one manner are compared with each other (the seasonal Kendall test: Hirsch, Slack and Smith, Water
+Resources Research 18, 1982, the manners being its seasons). Its interval comes from the variance of
+Kendall's S (Gilbert, Statistical Methods for Environmental Pollution Monitoring, 1987), widened for
+autocorrelated noise after Hamed and Rao (Journal of Hydrology 204, 1998): a machine that is busy for a
+while disturbs several visits in a row.
 
-"Flat" is not the absence of proof of growth. It is an equivalence test (two one-sided tests: Schuirmann 1987):
-the upper end of the interval must stay below the margin. What is neither proven flat nor proven growing is "not
-enough visits".
+"Flat" is not the absence of proof of growth. It is an equivalence test (two one-sided tests: Schuirmann
+1987): the upper end of the interval must stay below the margin. What is neither proven flat nor proven
+growing is "not enough visits".
 
-A rise that is not a line is named after its shape: a step (the best single change point, as in Pettitt, Applied
-Statistics 28, 1979) or saturated (it rose and then stayed).
+A rise that is not a line is named after its shape: a step (the best single change point, as in Pettitt,
+Applied Statistics 28, 1979) or saturated (it rose and then stayed).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ Status = Literal["flat", "growing", "step", "saturated", "not enough visits"]
 SURE = 1.96
 """Standard deviations of the interval that is shown: 95 %."""
 ALARM = 3.29
-"""Standard deviations before something is called growing: 1 in 1000 by chance, for a dozen figures are judged."""
+"""Standard deviations before something is called growing: 1 in 1000 by chance, for a dozen figures are
+judged.
+"""
 PLAIN = 2.4
 """The same where the change is twice the margin and five times the noise, and few points can say no more."""
 MOST_POINTS = 160
@@ -202,7 +205,7 @@ def _variance(count: int, values: list[float]) -> float:
 
 
 def _inflation(points: list[Point], strata: list[list[Point]]) -> float:
-    """How much autocorrelation of the detrended ranks widens the variance of S; at least 1 (Hamed and Rao)."""
+    """How much autocorrelation of detrended ranks widens the variance of S; at least 1 (Hamed, Rao)."""
     count = len(points)
     if count < 10:
         return 1.0
