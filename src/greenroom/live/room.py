@@ -11,8 +11,10 @@ overlap, and the viewers see one message, its reply and its end before the next 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from uuid import uuid4
@@ -36,6 +38,8 @@ from greenroom.tasks import JobCancelled, ScopeClosed, TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.live")
 
+END_SECONDS = 1.0
+"""How long a turn that was cancelled may take to end."""
 PLAYED = "frontend-playback-complete"
 UNASKED = "character"
 """The sender of what the character says unasked."""
@@ -68,11 +72,11 @@ class RoomContext(ServiceContext):
     """The character's side: knows when a conversation's end goes out, and waits for nobody's playback."""
 
     audience: Audience
-    before_end: Callable[[], Awaitable[None]]
+    before_end: Callable[[Turn], Awaitable[None]]
 
     async def say(self, message: Message, turn: Turn) -> None:
         if message is END:
-            await self.before_end()
+            await self.before_end(turn)
         await super().say(message, turn)
 
     def expect_playback(self) -> Waiter:
@@ -94,6 +98,7 @@ class Room:
         frame: Callable[[str], bytes],
         limits: RoomLimits,
         journal: QueueJournal | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.name = name
         self.opened_at = monotonic()
@@ -107,8 +112,8 @@ class Room:
         self._audience = Audience(frame)
         self._scope = scope
         self._services = services
-        self._ended = False
-        """Whether the end of the conversation that runs is on its way to the viewers."""
+        self._ended: str | None = None
+        """How the conversation that runs ended, once its end is on its way to the viewers."""
         self._talk: QueueItem | None = None
         """What the conversation that runs is about."""
         self._struck_out = False
@@ -124,6 +129,7 @@ class Room:
             limits=limits.queue,
             max_concurrent_forwards=limits.max_concurrent_forwards,
             conversation_seconds=limits.conversation_seconds,
+            clock=clock,
         )
 
     def open(self, left: list[Entry]) -> None:
@@ -200,35 +206,43 @@ class Room:
     async def _converse(self, item: QueueItem) -> str | None:
         """One conversation: everybody sees the message, then the reply, then its end."""
         given: TurnInput = item.message
-        self._talk, self._ended, self._struck_out, self.interrupter = item, False, False, None
+        self._talk, self._ended, self._struck_out, self.interrupter = item, None, False, None
         try:
             if not given.proactive:
                 said = encode(s.UserInputTranscription(given.text))
                 await self.context.outbox.put(all_but(_viewer_of(item), said))
             if not await self.context.turns.hold(given):
                 raise RuntimeError("earlier turns of this room do not end")
-            if self._ended:
-                return None
+            if self._ended is not None:
+                return self._ended
             if self.interrupter is None:
-                # Another character, another history: whoever did that has told everybody.
+                # Cut off before it was announced: there is no end to tell.
                 return "cut off"
             for text in (CUT_IN, *OVER):
                 await self.context.outbox.put(all_but(self.interrupter, text))
             return "interrupted"
         except BaseException:
-            if not self.closed and not self._ended:
-                self._ended = True
-                text = "The conversation took too long, or failed; the next one begins."
-                for said in (encode(s.Error(text, code="conversation")), *OVER):
-                    await self.context.outbox.put(said)
+            if not self.closed and self._ended is None:
+                await self._tell_failure()
             raise
         finally:
             await self._strike_out(item)
             self._talk = None
 
-    async def _before_end(self) -> None:
+    async def _tell_failure(self) -> None:
+        text = "The conversation took too long, or failed; the next one begins."
+        await self.context.outbox.put(encode(s.Error(text, code="conversation")))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await self.context.turns.idle()
+        if self._ended is None:
+            # The turn had not begun, or does not end.
+            for text in OVER:
+                await self.context.outbox.put(text)
+
+    async def _before_end(self, turn: Turn) -> None:
         """Once a viewer has seen the end of a conversation, no crash may bring it back."""
-        self._ended = True
+        self._ended = "cut off" if turn.phase == "ended" else "finished"
         if self._talk is not None:
             await self._strike_out(self._talk)
 

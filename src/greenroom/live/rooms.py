@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from time import monotonic
 
 import structlog
 
@@ -38,9 +39,17 @@ class Rooms:
     Args:
         scope: parent of all rooms.
         frame: makes a WebSocket frame of a text.
+        clock: for the ages of messages, in seconds.
     """
 
-    def __init__(self, services: Services, scope: TaskScope, frame: Callable[[str], bytes]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        scope: TaskScope,
+        frame: Callable[[str], bytes],
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         settings = services.settings
         self._services = services
         self._settings = settings.rooms
@@ -56,6 +65,7 @@ class Rooms:
             settings.rooms.max_concurrent_forwards,
         )
         self._frame = frame
+        self._clock = clock
         self._scope = scope
         self._forwards = scope.child(
             "forwards",
@@ -149,7 +159,16 @@ class Rooms:
         except ScopeClosed:
             raise RoomRefused(1012, "the server is restarting") from None
         try:
-            room = Room(name, self._services, scope, self._forwards, self._frame, self._limits, self._journal)
+            room = Room(
+                name,
+                self._services,
+                scope,
+                self._forwards,
+                self._frame,
+                self._limits,
+                self._journal,
+                self._clock,
+            )
         except (ConfigError, ScopeClosed) as error:
             log.error("a room could not be opened", room=name, error=str(error))
             self._scope.start(scope.close, name=f"close room {name}")
