@@ -9,20 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright
-from tests.browser.chat_page import EXPECTED_WHEN_CUT, ChatPage
+from tests.browser.chat_page import EXPECTED_WHEN_CUT, FLAGS, ChatPage
 from tests.helpers.server_process import FAST, ROOT, ServerProcess, slow
 from tests.helpers.services import require
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
 PAGE_BUILT = ROOT / "src" / "greenroom" / "server" / "page" / "index.html"
 
 #: Sentences come one by one, some tens of milliseconds apart.
@@ -37,6 +27,13 @@ CHARACTERS: dict[str, Any] = {
             "builtin": {"first_token_seconds": 0, "tokens_per_second": 0, "words": 12},
         },
         "voice": {"tts": {"engine": "tone", "seconds_per_sentence": 0.2}},
+    },
+    "broken.yaml": {
+        "conf_name": "Broken",
+        "agent": {
+            "kind": "openai",
+            "openai": {"base_url": "http://127.0.0.1:9/v1", "model": "m", "retries": 0},
+        },
     },
     "fast.yaml": {"conf_name": "Fast", "agent": FAST},
 }

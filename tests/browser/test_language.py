@@ -31,7 +31,9 @@ OWN_WORDS = """() => {
         words.push(element.getAttribute(name).replace(/“.*”/, ''));
   return words;
 }"""
-NAMES = re.compile(r"White|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English")
+NAMES = re.compile(
+    r"White|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
+)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

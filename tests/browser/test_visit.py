@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.async_api import expect
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import NewPage
-from tests.helpers.olv_client import GREETING, OPENING, OPENING_REPLIES
-from tests.helpers.server_process import ServerProcess
+from tests.helpers.olv_client import GREETING, OPENING, OPENING_REPLIES, OlvClient
+from tests.helpers.server_process import FAST, ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -129,3 +131,36 @@ async def test_the_character_speaks_up(chat: ChatPage) -> None:
     await chat.heard(1)
     await expect(chat.questions).to_have_count(0)
     assert await chat.reply_text()
+
+
+async def test_a_reply_that_fails(chat: ChatPage) -> None:
+    """The reason stands once, under the message it concerns, with a way to try again; others still answer."""
+    await chat.switch("Broken")
+    await chat.say("Hello?")
+    await expect(chat.by("message-error")).to_contain_text("The reply could not be made.")
+    await expect(chat.by("message-error")).to_contain_text("127.0.0.1:9")
+    await expect(chat.by("toast")).to_have_count(0)
+    await chat.page.get_by_role("button", name="Try again").click()
+    await chat.until(lambda: chat.wire.types_sent().count("text-input") == 2, "the second try")
+    await expect(chat.by("message-error")).to_have_count(1)
+    await expect(chat.questions).to_have_count(1)
+    await chat.switch("White")
+    assert await chat.say_and_hear("Are you there?")
+
+
+async def test_many_characters_and_conversations(tmp_path: Path, new_page: NewPage) -> None:
+    """Forty characters leave the conversations in sight; a long list of those comes a page at a time."""
+    crowd = {f"c{n:02}.yaml": {"conf_name": f"Actor {n:02}"} for n in range(40)}
+    settings = {"agent": FAST, "limits": {"history_page": 25}}
+    async with ServerProcess(tmp_path, settings, characters=crowd) as server:
+        for number in range(30):
+            async with OlvClient(server.ws_url) as client:
+                await client.open()
+                await client.ask(f"Talk number {number}")
+        chat = await new_page(server.url)
+        await expect(chat.by("new-chat")).to_be_in_viewport()
+        await expect(chat.character("White")).to_be_in_viewport()
+        await expect(chat.histories).to_have_count(25)
+        await chat.by("load-more").click()
+        await expect(chat.histories).to_have_count(30)
+        await expect(chat.by("load-more")).to_have_count(0)

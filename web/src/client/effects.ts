@@ -23,6 +23,11 @@ export function send(message: ClientMessage): Effect {
   return { do: "send", message };
 }
 
+/** A step with effects before its own. */
+export function after(effects: readonly Effect[], step: Step): Step {
+  return { state: step.state, effects: [...effects, ...step.effects] };
+}
+
 export function same(state: SessionState): Step {
   return { state, effects: [] };
 }

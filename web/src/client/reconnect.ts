@@ -5,7 +5,7 @@
 // conversation. Only when that is done does the page count as ready to send.
 
 import { put, replaceItems } from "./changes";
-import { same, send, type Step } from "./effects";
+import { after, same, send, type Step } from "./effects";
 import { currentCharacter, storedHistory, type ChatItem, type SessionState } from "./state";
 
 /** The connection is lost: remember what to restore, and wait for nothing any more. */
@@ -27,6 +27,7 @@ export function closed(state: SessionState): SessionState {
     caption: null,
     switchingTo: null,
     opening: [],
+    creating: 0,
     listRequests: [],
     wakeWord: null,
   };
@@ -39,8 +40,10 @@ export function opened(state: SessionState): Step {
     send({ type: "fetch-configs" }),
     send({ type: "fetch-history-list" }),
   ];
-  if (!state.resume?.history) effects.push(send({ type: "create-new-history" }));
-  return { state: { ...state, connected: true, listRequests: ["all"] }, effects };
+  const next: SessionState = { ...state, connected: true, listRequests: ["all"] };
+  if (state.resume?.history) return { state: next, effects };
+  const step = after(effects, beginNew(next));
+  return { state: withUnanswered(step.state, state.resume?.unanswered ?? null), effects: step.effects };
 }
 
 /** The server says who is on stage. After a reconnect this may not be who was there before. */
@@ -64,10 +67,7 @@ export function onSwitched(state: SessionState): Step {
     const again = openAgain(next);
     return { state: again.state, effects: [list, ...again.effects] };
   }
-  return {
-    state: { ...next, resume: null, items: [], history: null, histories: [], moreHistories: null },
-    effects: [list, send({ type: "create-new-history" })],
-  };
+  return after([list], beginNew({ ...next, resume: null, histories: [], moreHistories: null }));
 }
 
 /** The lines of a conversation have arrived: one that was chosen, or the one to restore. */
@@ -79,6 +79,8 @@ export function onHistoryData(
   const [asked = null, ...opening] = state.opening;
   const { resume } = state;
   const next: SessionState = { ...state, opening, resume: null };
+  // Answers come in order: a new conversation was asked for after this one, and has taken its place.
+  if (state.creating > 0) return same(next);
   if (!resume) return same({ ...replaceItems(next, items), history: uid ?? asked ?? state.history });
   if (items.length === 0) {
     const step = giveUp(next);
@@ -87,6 +89,14 @@ export function onHistoryData(
   let restored: SessionState = { ...replaceItems(next, items), history: uid ?? asked };
   restored = put(restored, (id) => ({ kind: "notice", id, word: resume.cut ? "resumed-cut" : "resumed" }));
   return same(withUnanswered(restored, resume.unanswered));
+}
+
+/** Ask for a new conversation, and show it at once: nothing has been said in it. */
+export function beginNew(state: SessionState): Step {
+  return {
+    state: { ...state, history: null, items: [], creating: state.creating + 1 },
+    effects: [send({ type: "create-new-history" })],
+  };
 }
 
 function openAgain(state: SessionState): Step {
@@ -107,14 +117,14 @@ function broughtBack(state: SessionState): Step {
     const open = send({ type: "fetch-and-set-history", history_uid: left.history });
     return { state: { ...next, opening: [left.history] }, effects: [list, open] };
   }
-  return { state: { ...next, history: null }, effects: [list, send({ type: "create-new-history" })] };
+  return after([list], beginNew(next));
 }
 
 /** The conversation cannot be had back: what is on the screen stays readable, a new one begins below it. */
 export function giveUp(state: SessionState): Step {
-  let next: SessionState = { ...state, resume: null, history: null, keepItems: true };
-  next = put(next, (id) => ({ kind: "notice", id, word: "gone" }));
-  return { state: next, effects: [send({ type: "create-new-history" })] };
+  const step = beginNew({ ...state, resume: null });
+  const kept = put({ ...step.state, items: state.items }, (id) => ({ kind: "notice", id, word: "gone" }));
+  return { state: kept, effects: step.effects };
 }
 
 function withUnanswered(state: SessionState, text: string | null): SessionState {

@@ -5,8 +5,8 @@
 
 import type { AudioMessage, ClientMessage, HistoryMessage, ServerMessage } from "../protocol.generated";
 import { interrupted, letGo, put, settle, toast, touchHistory } from "./changes";
-import { HUSH, same, send, type Effect, type Step } from "./effects";
-import { closed, giveUp, onHistoryData, onModel, onSwitched, opened } from "./reconnect";
+import { after, HUSH, same, send, type Effect, type Step } from "./effects";
+import { beginNew, closed, giveUp, onHistoryData, onModel, onSwitched, opened } from "./reconnect";
 import { heardText, isBusy, storedHistory, type AiItem, type Picture, type SessionState } from "./state";
 import { joinSentences, spaced } from "./spacing";
 import { moodsOf } from "./text";
@@ -68,7 +68,7 @@ export function reduce(state: SessionState, event: SessionEvent): Step {
         effects: [...stopSpeaking(state), send({ type: "switch-config", file: event.file })],
       };
     case "new-chat":
-      return { state: letGo(state), effects: [...stopSpeaking(state), send({ type: "create-new-history" })] };
+      return after(stopSpeaking(state), beginNew(letGo(state)));
     case "open-history":
       return {
         state: { ...letGo(state), opening: [...state.opening, event.uid] },
@@ -191,10 +191,7 @@ function onServer(state: SessionState, message: ServerMessage, at: number): Step
       if (!message.success) return { state: toast(state, "error", "", "delete-failed"), effects: [] };
       const histories = state.histories.filter((one) => one.uid !== message.history_uid);
       const wasCurrent = state.history === message.history_uid;
-      return {
-        state: { ...state, histories, history: wasCurrent ? null : state.history },
-        effects: wasCurrent ? [send({ type: "create-new-history" })] : [],
-      };
+      return wasCurrent ? beginNew({ ...state, histories }) : same({ ...state, histories });
     }
     case "group-operation-result":
       return { state: toast(state, message.success ? "info" : "error", message.message, null), effects: [] };
@@ -216,8 +213,9 @@ function onServer(state: SessionState, message: ServerMessage, at: number): Step
 }
 
 function newHistory(state: SessionState, uid: string): Step {
-  const items = state.keepItems ? state.items : [];
-  const next = { ...letGo(state), history: uid, items, resume: null, keepItems: false };
+  // Asked for: the screen was cleared then, and what is on it now has been said since.
+  if (state.creating > 0) return same({ ...state, history: uid, creating: state.creating - 1, resume: null });
+  const next = { ...letGo(state), history: uid, items: [], resume: null };
   return { state: next, effects: isBusy(state) ? [HUSH] : [] };
 }
 
@@ -304,16 +302,19 @@ function onTool(state: SessionState, message: Extract<ServerMessage, { type: "to
 }
 
 function onError(state: SessionState, text: string, code: string | null): Step {
-  let next = toast(state, "error", text, code);
+  let next = code === "history" ? { ...state, creating: 0 } : state;
   if (state.switchingTo !== null || state.opening.length > 0) {
-    next = { ...next, switchingTo: null, opening: state.opening.slice(1) };
+    next = { ...toast(next, "error", text, code), switchingTo: null, opening: state.opening.slice(1) };
     return state.resume ? giveUp(next) : same(next);
   }
+  // What concerns the running turn is told in the conversation, everything else at the edge; nothing twice.
   if (isBusy(state)) {
     const last = state.items.findLast((item) => item.kind === "human" || item.kind === "ai");
     const again = last?.kind === "human" && last.thumbnails.length === 0 && !AS_BEFORE.has(code ?? "");
     const retry = again ? last.text : null;
     next = put(next, (id) => ({ kind: "error", id, text, code, retry }));
+  } else {
+    next = toast(next, "error", text, code);
   }
   if (state.phase === "waiting") next = { ...next, phase: "idle" };
   return { state: next, effects: [] };

@@ -5,6 +5,10 @@ const NO_SPACE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u
 /** A mark that belongs to the script before it: none of it in `说……OK`, a space in `Well… OK`. */
 const NEUTRAL = /[…"'”’»)\]]+$/u;
 
+/** How far one must look to tell a word from a seam; a long text is not gone through for each of them. */
+const LOOK_BACK = 12;
+const LOOK_AHEAD = 4;
+
 /** True if a space belongs between two pieces that the server trimmed. */
 export function needsSpace(before: string, after: string): boolean {
   const left = before.at(-1);
@@ -12,7 +16,7 @@ export function needsSpace(before: string, after: string): boolean {
   if (left === undefined || right === undefined) return false;
   if (/\s/.test(left) || /\s/.test(right)) return false;
   if (NO_SPACE.test(left) || NO_SPACE.test(right)) return false;
-  return !NO_SPACE.test(before.replace(NEUTRAL, "").at(-1) ?? "");
+  return !NO_SPACE.test(before.slice(-LOOK_BACK).replace(NEUTRAL, "").slice(-1));
 }
 
 /** The pieces as one readable text. */
@@ -26,9 +30,6 @@ export function joinSentences(pieces: readonly string[]): string {
 const ADDRESS = /(?:\b(?:[a-z][a-z0-9+.-]*:\/\/|mailto:|tel:|www\.)|[\w.+-]+@)[^\s<>"'）】」]+/giu;
 /** Marks that end a piece, what closes after them, what opens before the next word, and that word. */
 const SEAM = /(?<=[\p{L}\p{N}\p{Pe}\p{Pf}"'*%])([.!?…,;:]+)(["'*”’»)\]]*)([“‘«"(\[¿¡*]*)(\p{L}\p{M}*)/gu;
-/** How far one must look to tell a word from a seam. */
-const LOOK_BACK = 12;
-const LOOK_AHEAD = 4;
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
 /** A stored reply with the spaces between its sentences put back; other text stays as it is. */

@@ -110,8 +110,8 @@ export interface SessionState {
   /** Conversations asked for and not yet answered, in order. */
   opening: string[];
   items: ChatItem[];
-  /** The next new conversation leaves what is on the screen. */
-  keepItems: boolean;
+  /** New conversations asked for and not yet answered. What is said meanwhile belongs to the newest of them. */
+  creating: number;
   /** The number of turns so far: replies are told apart by it. */
   turn: number;
   /** The next sentence opens a new bubble. */
@@ -142,7 +142,7 @@ export const initialState: SessionState = {
   history: null,
   opening: [],
   items: [],
-  keepItems: false,
+  creating: 0,
   turn: 0,
   newBubble: true,
   phase: "idle",

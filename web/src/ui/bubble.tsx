@@ -129,12 +129,12 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
         <div class="bubble" lang={character.language}>
           <p>
             {item.sentences.map((sentence, index) => (
-              <span key={sentence.id}>
-                {needsSpace(texts[index - 1] ?? "", texts[index] ?? "") && " "}
-                <span class="sentence" data-state={stateOf(sentence, speaking)}>
-                  <Text text={texts[index] ?? ""} />
-                </span>
-              </span>
+              <SentenceWords
+                key={sentence.id}
+                text={texts[index] ?? ""}
+                spaced={needsSpace(texts[index - 1] ?? "", texts[index] ?? "")}
+                state={stateOf(sentence, speaking)}
+              />
             ))}
           </p>
         </div>
@@ -146,21 +146,47 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
               <span class="sr-only">. {t("chat.interrupted-why", { name })}</span>
             </span>
           )}
-          <CopyButton text={joinSentences(texts)} />
+          <CopyButton text={() => joinSentences(texts)} />
         </div>
       </div>
     </article>
   );
 }
 
-function CopyButton({ text }: { text: string }): JSX.Element | null {
+interface SentenceProps {
+  text: string;
+  /** A space comes before it. */
+  spaced: boolean;
+  state: string;
+}
+
+/** Drawn anew only if it has changed: a long reply would else cost more with each of its sentences. */
+class SentenceWords extends Component<SentenceProps> {
+  override shouldComponentUpdate(next: Readonly<SentenceProps>): boolean {
+    const now = this.props;
+    return next.text !== now.text || next.spaced !== now.spaced || next.state !== now.state;
+  }
+
+  override render({ text, spaced, state }: SentenceProps): JSX.Element {
+    return (
+      <>
+        {spaced && " "}
+        <span class="sentence" data-state={state}>
+          <Text text={text} />
+        </span>
+      </>
+    );
+  }
+}
+
+function CopyButton({ text }: { text: () => string }): JSX.Element | null {
   const { t } = useApp();
   const [copied, setCopied] = useState(false);
   // Browsers offer the clipboard only to pages over https or from this machine.
   if (!navigator.clipboard) return null;
   const copy = async (): Promise<void> => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(text());
       setCopied(true);
       setTimeout(() => setCopied(false), 1600);
     } catch (error) {
@@ -201,7 +227,7 @@ function ToolBubble({ item }: { item: ToolItem }): JSX.Element {
 function ErrorLine({ item }: { item: ErrorItem }): JSX.Element {
   const { client, snapshot, t } = useApp();
   return (
-    <div class="line line-error" data-testid="message-error">
+    <div class="line line-error" data-testid="message-error" role="alert">
       <Icon name="warning" size={16} />
       <ErrorWords text={item.text} code={item.code} />
       {item.retry !== null && (

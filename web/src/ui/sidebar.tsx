@@ -1,7 +1,7 @@
 // The side panel: who can be talked to, and what has been talked about.
 
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ConfigFile, HistoryEntry } from "../protocol.generated";
 import { spaced } from "../client/spacing";
 import { textParts, withoutMoods } from "../client/text";
@@ -15,8 +15,10 @@ const A_MINUTE = 60_000;
 
 /** `onChosen` is called when something was picked, so that a drawer can close. */
 export function Sidebar({ onChosen }: { onChosen: () => void }): JSX.Element {
+  const { snapshot } = useApp();
+  // While there is no connection nothing in it can be chosen, but keys must still scroll it.
   return (
-    <div class="sidebar">
+    <div class="sidebar" tabIndex={snapshot.session.connected ? undefined : 0}>
       <Characters onChosen={onChosen} />
       <Histories onChosen={onChosen} />
     </div>
@@ -37,7 +39,7 @@ function Characters({ onChosen }: { onChosen: () => void }): JSX.Element {
         ) : (
           <div class="skeleton" aria-hidden="true" />
         ))}
-      <ul class="cards">
+      <ul class="cards" tabIndex={session.connected ? undefined : 0}>
         {session.characters.map((one) => (
           <li key={one.filename}>
             <CharacterCard character={one} onChosen={onChosen} />
@@ -56,12 +58,17 @@ function CharacterCard({ character, onChosen }: { character: ConfigFile; onChose
   const line = loading
     ? t("characters.loading")
     : character.description;
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (current) button.current?.scrollIntoView({ block: "nearest" });
+  }, [current]);
   const choose = (): void => {
     if (!current && !loading) client.dispatch({ type: "switch", file: character.filename });
     onChosen();
   };
   return (
     <button
+      ref={button}
       type="button"
       class="card"
       data-testid="character-card"

@@ -223,7 +223,7 @@ describe("errors", () => {
     hear({ type: "error", message: "The model does not answer." });
     hear(end);
     expect(kinds()).toEqual(["human", "error"]);
-    expect(state.toasts).toHaveLength(1);
+    expect(state.toasts).toHaveLength(0);
     sent();
     const failed = state.items[1] as ChatItem;
     go({ type: "retry", item: failed.id, at: 2000 });
@@ -463,5 +463,57 @@ describe("greetingOf", () => {
     expect(greetingOf({ ...entry, greeting: " Hello. " } as ConfigFile)).toBe("Hello.");
     expect(greetingOf(entry)).toBe("");
     expect(greetingOf(null)).toBe("");
+  });
+});
+
+describe("a new conversation", () => {
+  it("is shown at once, and keeps what is said before the server has answered", () => {
+    say("Old");
+    hear(start);
+    hear(end);
+    go({ type: "new-chat" });
+    expect(kinds()).toEqual([]);
+    say("New");
+    hear({ type: "new-history-created", history_uid: "h2" });
+    hear(start);
+    hear(audio("Hello."));
+    expect(kinds()).toEqual(["human", "ai"]);
+    expect(state).toMatchObject({ history: "h2", phase: "replying", creating: 0 });
+  });
+
+  it("is not replaced by an earlier one that was asked for before it", () => {
+    go({ type: "open-history", uid: "old" });
+    go({ type: "new-chat" });
+    hear({ type: "history-data", messages: [{ role: "human", timestamp: "", content: "Old" }], history_uid: "old" });
+    hear({ type: "new-history-created", history_uid: "h2" });
+    expect(kinds()).toEqual([]);
+    expect(state).toMatchObject({ history: "h2", opening: [] });
+    expect(canSend(state)).toBe(true);
+  });
+
+  it("that another page of the same session has begun clears this one too", () => {
+    say("Old");
+    hear(start);
+    hear({ type: "new-history-created", history_uid: "h2" });
+    expect(kinds()).toEqual([]);
+    expect(isBusy(state)).toBe(false);
+  });
+
+  it("that cannot be stored is not waited for", () => {
+    go({ type: "new-chat" });
+    hear({ type: "error", message: "The disk is full.", code: "history" });
+    expect(state.creating).toBe(0);
+  });
+
+  it("after a lost connection shows what had not arrived, with a way to send it again", () => {
+    go({ type: "new-chat" });
+    say("Hello?");
+    go({ type: "closed" });
+    go({ type: "opened" });
+    hear(sakura);
+    hear({ type: "new-history-created", history_uid: "h3" });
+    expect(kinds()).toEqual(["human", "error"]);
+    expect(state.items[1]).toMatchObject({ code: "not-arrived", retry: "Hello?" });
+    expect(canSend(state)).toBe(true);
   });
 });
