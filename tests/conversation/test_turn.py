@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -190,7 +191,7 @@ async def test_an_unforeseen_failure_ends_the_turn_too(stage: Stage) -> None:
     client = await stage.open()
     (await asked(stage, client)).fail(ZeroDivisionError("secret detail"))
     await stage.settle()
-    assert client.kinds() == ["error None", "control end"]
+    assert client.kinds() == ["error None", *END]
     assert client.errors()[0]["message"] == (
         "Conversation error: ZeroDivisionError. The server's log says more."
     )
@@ -293,7 +294,8 @@ async def test_sentences_that_cannot_be_spoken_are_shown(stage: Stage) -> None:
     stage.voice.fail(SpeechError("no"))
     await stage.settle()
     assert client.kinds() == ["audio One.", "audio Two.", *END]
-    assert all(message["audio"] is None for message in client.connection.messages if message["type"] == "audio")
+    sentences = [message for message in client.connection.messages if message["type"] == "audio"]
+    assert [message["audio"] for message in sentences] == [None, None]
 
 
 @staged
@@ -317,12 +319,8 @@ async def test_a_store_that_is_slow(stage: Stage, monkeypatch: pytest.MonkeyPatc
     """The turn waits two seconds for its message to be safe, then says so and goes on."""
     client = await stage.open()
     append = stage.histories.append_nowait
-    slow = []
 
-    def later(*args: str, **more: str | None) -> object:
-        slow.append((args, more))
-        import asyncio
-
+    def later(*_: str, **__: str | None) -> object:
         return asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr(stage.histories, "append_nowait", later)

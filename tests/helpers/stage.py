@@ -202,10 +202,12 @@ class ScriptedEngine(AgentEngine):
         return stream.run()
 
     async def next_stream(self) -> ScriptedStream:
-        """The next reply somebody asked for."""
+        """The next reply somebody asked for; those given up meanwhile are passed over."""
         while len(self.streams) <= self._taken:
             self._more.clear()
             await self._more.wait()
+        while self._taken < len(self.streams) - 1 and self.streams[self._taken].ended:
+            self._taken += 1
         self._taken += 1
         return self.streams[self._taken - 1]
 
@@ -241,7 +243,7 @@ class ScriptedVoice(SpeechEngine):
     @property
     def speaking(self) -> str | None:
         """The sentence it is at."""
-        return self._now[0] if self._now is not None else None
+        return self._now[0] if self._now is not None and not self._now[1].done() else None
 
     async def synthesize(self, text: str) -> Speech:
         self.asked.append(text)
@@ -449,6 +451,7 @@ class Stage:
         """What the sessions logged, as events with their fields."""
         self.expected_errors: set[str] = set()
         self._helpers = TaskScope("the test itself")
+        self._beside: list[Coroutine[Any, Any, None]] = []
         self.pool = EnginePool(self.root.child("engines"), self._create, idle_seconds=1e6, max_idle=100)
         self.services = Services(
             settings=settings,
@@ -462,6 +465,21 @@ class Stage:
             meter=self.meter,
         )
         self.clients: list[Client] = []
+        self._asked: set[asyncio.Future[Any]] = set()
+        crew = histories._crew
+        for name in ("write", "ask"):
+            setattr(crew, name, self._noted(getattr(crew, name)))
+
+    def _noted(self, ask: Callable[..., asyncio.Future[Any]]) -> Callable[..., asyncio.Future[Any]]:
+        """The store's counts fall in its threads, before the loop has the answer: `settle` waits for that."""
+
+        def asked(*args: Any) -> asyncio.Future[Any]:
+            answer = ask(*args)
+            self._asked.add(answer)
+            answer.add_done_callback(self._asked.discard)
+            return answer
+
+        return asked
 
     def _create(self, settings: AgentSettings) -> ScriptedEngine:
         engine = ScriptedEngine(settings.openai.model or "", self.ready)
@@ -509,12 +527,10 @@ class Stage:
 
     async def settle(self) -> None:
         """Let everything run until all tasks are blocked, and what was handed to the store is stored."""
-        while True:
+        await settle()
+        while self._asked:
+            await asyncio.wait(tuple(self._asked))
             await settle()
-            counts = self.histories.statistics()
-            if not counts.waiting and not counts.waiting_reads:
-                await settle()
-                return
 
     async def advance(self, seconds: float) -> None:
         """Move the clock."""
@@ -524,6 +540,7 @@ class Stage:
 
     def start(self, coro: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the test."""
+        self._beside.append(coro)
 
         async def quietly() -> None:
             with suppress(OutboxClosed):
@@ -567,6 +584,14 @@ class Stage:
             assert self.voice.speaking is None
             assert all(stream.ended for engine in self.engines for stream in engine.streams)
 
+    async def clear(self) -> None:
+        """End everything after a test that failed, so that it does not disturb the next."""
+        await self._helpers.close(1)
+        await self.root.close(1)
+        await self.pool.aclose()
+        for coro in self._beside:
+            coro.close()
+
     async def aclose(self) -> None:
         """Close all clients, look at what is left, close the rest."""
         for client in self.clients:
@@ -581,7 +606,7 @@ class Stage:
             record.getMessage() + (f"\n{record.exc_info[1]!r}" if record.exc_info else "")
             for record in self.errors
         ]
-        told += [f"{entry['event']}: {entry}" for entry in self.log if entry["log_level"] in ("error", "critical")]
+        told += [str(entry) for entry in self.log if entry["log_level"] in ("error", "critical")]
         unexpected = [text for text in told if not any(known in text for known in self.expected_errors)]
         assert not unexpected, f"errors were logged: {unexpected}"
 
@@ -609,8 +634,12 @@ def staged(
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unheard.append(context))
         try:
             with capture_logs() as stage.log:
-                await wanted(stage, *args, **kwargs)
-                await stage.aclose()
+                try:
+                    await wanted(stage, *args, **kwargs)
+                    await stage.aclose()
+                except BaseException:
+                    await stage.clear()
+                    raise
         finally:
             logging.getLogger().removeHandler(handler)
             await histories.aclose()

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.helpers.stage import Client, Stage, staged
 
-from greenroom.agents.base import AgentError
 from greenroom.history import HistoryError
 from greenroom.sessions.outbox import OutboxClosed
 from greenroom.sessions.service_context import ContextReport

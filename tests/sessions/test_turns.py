@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.helpers.stage import Client, ScriptedStream, Stage, staged
+
+from greenroom.conversation.turn import TurnInput
 
 START = ["control start", "full-text Thinking..."]
 END = ["force-new-message", "control end"]
@@ -105,7 +109,7 @@ async def test_interrupting_before_the_turn_took_its_first_step(stage: Stage) ->
 
 @staged
 async def test_interrupting_while_the_agent_loads(stage: Stage) -> None:
-    """Nothing was said: memory does not know of it, history notes it; what was heard before does not count."""
+    """Nothing was said: memory does not know of it, history notes it; nothing can have been heard."""
     stage.ready = False
     client = await stage.open()
     await client.say("Hi?")
@@ -186,7 +190,9 @@ async def test_interrupting_the_playback(stage: Stage) -> None:
 
 
 @staged
-async def test_interrupting_a_turn_that_is_ending_already(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_interrupting_a_turn_that_is_ending_already(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everything was heard: there is nothing to cut, the reply is kept whole, the chain ends as ever."""
     client = await stage.open()
     await client.say("Hi?")
@@ -198,8 +204,6 @@ async def test_interrupting_a_turn_that_is_ending_already(stage: Stage, monkeypa
         stored = append(*args, **more)  # type: ignore[arg-type]
         if args[2] != "ai":
             return stored
-        import asyncio
-
         held.append(stored)
         return asyncio.get_running_loop().create_future()
 
@@ -450,8 +454,6 @@ async def test_deleting_the_current_conversation_while_the_agent_loads(stage: St
 @staged
 async def test_holding_the_conversation(stage: Stage) -> None:
     """`hold` returns when its turn has ended, and ends the turn when its caller is cancelled."""
-    from greenroom.conversation.turn import TurnInput
-
     client = await stage.open()
     job = stage.start(hold(client, TurnInput("Hi?")))
     reply = await stage.stream()
@@ -461,10 +463,12 @@ async def test_holding_the_conversation(stage: Stage) -> None:
     assert job.done()
     job = stage.start(hold(client, TurnInput("Hi?")))
     reply = await stage.stream()
+    client.new()
     job.cancel()
     await stage.settle()
     assert reply.ended == "aborted"
+    assert client.kinds() == [], "whoever held it tells of the end, with the reason"
 
 
-async def hold(client: Client, given: object) -> None:
-    await client.context.turns.hold(given)  # type: ignore[arg-type]
+async def hold(client: Client, given: TurnInput) -> None:
+    await client.context.turns.hold(given)

@@ -89,7 +89,8 @@ def test_a_wake_word_and_the_message_after_it(text: str, word: str, language: st
     [
         "", " ", "hello", "I said so", "the main thing", "AIR", "Thai", "KAIA", "AI2", "2AI", "AIß",
         "whitest", "off-whitewash", "Whitehall", "hey whites", "white's book", "white’s", "naïveAI",
-        "ホワイトボードに書く", "ホワイトニング", "スノーホワイト", "ﾎﾜｲﾄﾎﾞｰﾄﾞ", "小 黑", "白小", "很小。白色的", "ねえホワイトボード", "さ、く",
+        "ホワイトボードに書く", "ホワイトニング", "スノーホワイト",
+        "ﾎﾜｲﾄﾎﾞｰﾄﾞ", "小 黑", "白小", "很小。白色的", "ねえホワイトボード", "さ、く",
         "w h i t e", "wh1te", "!!!", "\u0000",
     ],
 )  # fmt: skip

@@ -41,7 +41,10 @@ INTERRUPTED = "interrupted"
 """Prefix of the reason a turn is cancelled with when the visitor cut in: the visitor's word on what was heard
 follows, so the turn itself stores nothing."""
 Phase = Literal["waiting", "replying", "playing", "ending", "ended"]
+Silence = Literal["none", "but its end", "all"]
 START, END = Control("conversation-chain-start"), Control("conversation-chain-end")
+CUT_OFF = Control("conversation-chain-end")
+"""The same on the wire as `END`, which a stage may listen for: it ends a turn that came to its own end."""
 SYNTH_COMPLETE, NEW_MESSAGE = BackendSynthComplete(), ForceNewMessage()
 THINKING, WANTS_TO_SPEAK = FullText("Thinking..."), FullText("AI wants to speak something...")
 
@@ -104,14 +107,15 @@ class Turn:
         self.phase: Phase = "waiting"
         self.agent: Agent | None = None
         self.history_uid = ""
-        self.silent = False
-        """Set when it is cut off: from then on nothing of it is sent."""
+        self.silence: Silence = "none"
+        """Set when it is cut off: from then on nothing of it is sent, or nothing but its end."""
         self.first_reply_seconds: float | None = None
         """From the start of the turn to its first sentence on the way to the client."""
         self._stage = stage
         self._given = given
         self._limits = limits
         self._began = monotonic()
+        self._announced = False
         self._shown: list[str] = []
         self._raw: list[str] = []
         self._character = stage.character
@@ -129,13 +133,16 @@ class Turn:
             self.phase = "ended"
             if not stored:
                 await self._cut_off()
+            if self._announced and self.silence == "but its end" and self._stage.scope.open:
+                # By the turn itself, so that no later one can begin before the client has heard of it.
+                await self._tell_end(CUT_OFF)
             raise
         except Exception as error:
             log.exception("a turn failed")
             await self._send(
                 Error(f"Conversation error: {type(error).__name__}. The server's log says more.")
             )
-            await self._send(END)
+            await self._tell_end()
         self.phase = "ended"
 
     async def _live(self) -> None:
@@ -175,6 +182,7 @@ class Turn:
         await self._join_conversation()
         if given.proactive:
             await self._send(WANTS_TO_SPEAK)
+        self._announced = True
         await self._send(START)
         await self._send(THINKING)
         if given.transcription is not None:
@@ -261,8 +269,7 @@ class Turn:
             self.agent.remember("".join(self._raw))
         if shown:
             await self._stage.store(self._character, self.history_uid, "ai", shown, wait=True)
-        await self._send(NEW_MESSAGE)
-        await self._send(END)
+        await self._tell_end()
 
     async def _cut_off(self) -> None:
         """Cancelled. If not by the visitor's interruption, keep what was said so far."""
@@ -290,8 +297,13 @@ class Turn:
             await store(self._character, self.history_uid, "system", "[Interrupted by user]", wait=False)
 
     async def _send(self, message: Message) -> None:
-        if not self.silent:
+        if self.silence == "none":
             await self._stage.say(message, self)
+
+    async def _tell_end(self, end: Control = END) -> None:
+        if self.silence != "all":
+            await self._stage.say(NEW_MESSAGE, self)
+            await self._stage.say(end, self)
 
 
 def filters_of(character: Character) -> SpeechFilters:

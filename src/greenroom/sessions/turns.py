@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from greenroom.config.settings import LimitSettings
-from greenroom.conversation.turn import END, INTERRUPTED, NEW_MESSAGE, Turn, TurnInput, TurnLimits
+from greenroom.conversation.turn import INTERRUPTED, Turn, TurnInput, TurnLimits
 from greenroom.sessions.outbox import OutboxClosed
 from greenroom.tasks import AnyJob, Job, QueuedJob, ScopeClosed, ScopeFull, current_job
 
@@ -101,18 +101,16 @@ class Turns:
         One that still waits for its agent goes on: its answer has not begun, the next agent will give it.
         """
         ended = None
-        # While the client is told, the next one may begin to answer. No await may follow the last look.
+        # Meanwhile the next one may begin to answer. No await may follow the last look.
         while (turn := self._turn) is not None and turn is not ended and turn.phase != "waiting":
             ended = turn
-            if await self._end(why, discard=False) is not None:
-                await self._context.send(NEW_MESSAGE)
-                await self._context.send(END)
+            await self._end(why, discard=False)
 
     async def _end(self, reason: str, *, discard: bool) -> Turn | None:
         turn, job = self._turn, self._job
         if turn is None or job is None or turn.phase in ("ending", "ended"):
             return None
-        turn.silent = True
+        turn.silence = "all" if discard else "but its end"
         job.cancel(reason)
         if discard:
             self._context.outbox.discard(turn)
