@@ -19,6 +19,7 @@ from typing import Any
 
 from greenroom.lab.strategies import STRATEGIES, Strategy
 from greenroom.lab.workload import PlannedMessage, PlannedPage, Workload, WorkloadSettings, plan
+from greenroom.tasks import TaskScope
 
 SETTLE = 1.0
 """Seconds of the played world after the last close, before the survivors are counted."""
@@ -112,12 +113,13 @@ async def run_one(strategy: type[Strategy], workload: Workload, speed: float) ->
         provider = Provider(workload, speed)
         subject = strategy(provider.converse, workload.settings.parallel, 0.1 / speed)
         await subject.start()
-        watch = _Watch(len(before))
         began = time.monotonic()
-        players = [
-            asyncio.create_task(_play(page, subject, provider, speed, watch)) for page in workload.pages
-        ]
-        await asyncio.wait(players, timeout=600 / speed + 60)
+        async with TaskScope("players") as players:
+            watch = _Watch(players, len(before))
+            jobs = [players.start(_play, page, subject, provider, speed, watch) for page in workload.pages]
+            deadline = began + 600 / speed + 60
+            for job in jobs:
+                await job.wait(max(0.0, deadline - time.monotonic()))
         played = (time.monotonic() - began) * speed
         for page in range(LAST_PAGES):
             await subject.message(-1 - page, 0)
@@ -142,11 +144,15 @@ async def run_one(strategy: type[Strategy], workload: Workload, speed: float) ->
 
 @dataclass(slots=True)
 class _Watch:
+    """The most tasks of the strategy at once: all there are, without the players and what was there before."""
+
+    players: TaskScope
     base: int
     most: int = 0
 
-    def look(self, players: int) -> None:
-        self.most = max(self.most, len(asyncio.all_tasks()) - self.base - players)
+    def look(self) -> None:
+        alive = len(asyncio.all_tasks()) - self.base - len(self.players.running)
+        self.most = max(self.most, alive)
 
 
 async def _play(
@@ -161,7 +167,7 @@ async def _play(
         clock = message.at
         provider.asked[page.number, message.number] = time.monotonic()
         await subject.message(page.number, message.number)
-        watch.look(len(provider.workload.pages))
+        watch.look()
     if page.leaves is not None:
         await asyncio.sleep(max(0.0, page.leaves - clock) / speed)
     else:

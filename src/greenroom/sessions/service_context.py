@@ -15,7 +15,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -36,12 +36,13 @@ from greenroom.protocol.server_messages import (
     GroupUpdate,
     SetModelAndConf,
 )
+from greenroom.sessions.context_report import ContextReport
 from greenroom.sessions.message_handler import MessageHandler, Waiter
 from greenroom.sessions.outbox import Outbox, OutboxClosed, Sink
 from greenroom.sessions.services import Services
 from greenroom.sessions.turns import Turns
 from greenroom.sessions.wake_word_manager import WakeWordManager
-from greenroom.tasks import CloseReport, LatestSlot, ScopeClosed, TaskScope
+from greenroom.tasks import LatestSlot, ScopeClosed, TaskScope
 from greenroom.voice import SpeechEngine
 
 log = structlog.stdlib.get_logger("greenroom.sessions")
@@ -79,18 +80,6 @@ class Earlier:
     history_uid: str | None
     remembered: tuple[ChatMessage, ...]
     wake_words: WakeWordManager | None
-
-
-@dataclass(frozen=True, slots=True)
-class ContextReport:
-    """What closing a client released; `seconds` is how long that took."""
-
-    seconds: float
-    tasks: CloseReport
-    waiters: int
-    engines: int
-    unsent: int
-    failures: tuple[str, ...]
 
 
 class ServiceContext:
@@ -360,9 +349,13 @@ class ServiceContext:
         wake_words, self.wake_word_manager = self.wake_word_manager, None
         seconds = monotonic() - began
         if self._report is None:
-            self._report = ContextReport(seconds, tasks, waiters, engines, unsent, tuple(failures))
+            self._report = ContextReport(
+                seconds, tasks, waiters, engines, wake_words is not None, unsent, tuple(failures)
+            )
             self.services.meter.client_closed(seconds, tasks.clean and not failures)
-            self._log_close(reason, wake_words is not None)
+            stayed = monotonic() - self.opened_at
+            quiet = self.address == WARM_UP
+            self._report.log(client=self.client_uid, reason=reason, stayed=stayed, quiet=quiet)
         return self._report
 
     def _release(self, failures: list[str]) -> int:
@@ -381,27 +374,6 @@ class ServiceContext:
                 failures.append(f"agent: {error}")
         self.services.registry.remove(self)
         return released
-
-    def _log_close(self, reason: str, wake_words: bool) -> None:
-        report = self._report
-        assert report is not None
-        details: dict[str, Any] = {"failures": report.failures} if report.failures else {}
-        # A visit of the warm-up is nobody's.
-        level = log.info if self.address != WARM_UP else log.debug
-        level(
-            "client closed",
-            client=self.client_uid[:8],
-            reason=reason,
-            stayed_s=round(monotonic() - self.opened_at, 3),
-            service_context="released",
-            message_handler=f"{report.waiters} waiters",
-            wake_word_manager="released" if wake_words else "none",
-            tasks=f"{report.tasks.ended} ended, {len(report.tasks.abandoned)} abandoned",
-            engines=f"{report.engines} released",
-            unsent=report.unsent,
-            close_ms=round(report.seconds * 1000, 1),
-            **details,
-        )
 
 
 __all__ = ["Connection", "ContextReport", "OutboxClosed", "ServiceContext"]
