@@ -48,7 +48,7 @@ async def test_a_tracked_set_ends_its_tasks_but_serves_closed_pages() -> None:
     """The analysis' plan A is clean at the end, and still gives slots to pages that have gone."""
     found = await run_one(TrackedSet, plan(SMALL), SPEED)
     assert found.survivors == 0
-    assert found.most_tasks <= SMALL.parallel
+    assert found.most_tasks <= SMALL.parallel + 1  # and the loop that polls
     assert found.wasted_seconds > 1
 
 

@@ -144,7 +144,7 @@ async def run_one(strategy: type[Strategy], workload: Workload, speed: float) ->
 
 @dataclass(slots=True)
 class _Watch:
-    """The most tasks of the strategy at once: all there are, without the players and what was there before."""
+    """The most tasks of the strategy at once: all there are, but for the players and those before it."""
 
     players: TaskScope
     base: int
