@@ -250,9 +250,10 @@ class Router:
 
     async def fetch_and_set_history(self, message: c.FetchAndSetHistory) -> None:
         context = self._context
-        await context.turns.cut("another conversation was opened")
+        if message.history_uid == context.history_uid:
+            # What was shown of a reply is part of it.
+            await context.turns.cut("its conversation was opened again")
         stored = await context.services.histories.messages(context.character.conf_uid, message.history_uid)
-        # One that waited may have begun to answer while the lines were read.
         await context.turns.cut("another conversation was opened")
         talk = [line for line in stored if line.role != "system"]
         context.set_history(
