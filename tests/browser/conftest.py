@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,12 @@ CHARACTERS: dict[str, Any] = {
     },
     "fast.yaml": {"conf_name": "Fast", "agent": FAST},
 }
+
+#: Characters that nobody has talked to yet: each test of what is stored takes one for itself.
+UNTOUCHED = [f"Untouched {number}" for number in range(12)]
+CHARACTERS.update(
+    {f"untouched{n}.yaml": {"conf_name": name, "agent": FAST} for n, name in enumerate(UNTOUCHED)}
+)
 
 NewPage = Callable[..., Awaitable[ChatPage]]
 
@@ -98,9 +104,20 @@ def axe() -> str:
     return Path(path).read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def untouched_names() -> Iterator[str]:
+    return iter(UNTOUCHED)
+
+
+@pytest.fixture
+def untouched(untouched_names: Iterator[str]) -> str:
+    """The name of a character of the common server without any conversation yet."""
+    return next(untouched_names)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """A server without a past, for tests of what is stored."""
+    """A server that nobody else visits, for tests of what it holds."""
     characters = {"endless.yaml": CHARACTERS["endless.yaml"]}
     async with ServerProcess(tmp_path, {"agent": FAST}, characters=characters) as running:
         yield running

@@ -11,10 +11,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_conversation_is_listed_left_and_opened_again(
-    own_server: ServerProcess, new_page: NewPage
+    server: ServerProcess, new_page: NewPage, untouched: str
 ) -> None:
     """New chat empties the page; the earlier talk is in the list, opens, reads well and is remembered."""
-    chat = await new_page(own_server.url)
+    chat = await new_page(server.url)
+    await chat.switch(untouched)
+    await expect(chat.histories).to_have_count(0)
     first = await chat.say_and_hear("My name is Ada.")
     assert "Ada" in first
     await expect(chat.histories).to_have_count(1)
@@ -32,9 +34,10 @@ async def test_a_conversation_is_listed_left_and_opened_again(
     assert "Ada" in await chat.say_and_hear("What is my name?")
 
 
-async def test_a_conversation_is_deleted(own_server: ServerProcess, new_page: NewPage) -> None:
+async def test_a_conversation_is_deleted(server: ServerProcess, new_page: NewPage, untouched: str) -> None:
     """Asked first; kept on Esc; gone from the list and from the server on yes, and a new one begins."""
-    chat = await new_page(own_server.url)
+    chat = await new_page(server.url)
+    await chat.switch(untouched)
     await chat.say_and_hear("Remember the milk.")
     await chat.histories.first.hover()
     await chat.by("history-delete").click()
@@ -46,14 +49,19 @@ async def test_a_conversation_is_deleted(own_server: ServerProcess, new_page: Ne
     await chat.by("confirm-delete").click()
     await expect(chat.histories).to_have_count(0)
     await expect(chat.questions).to_have_count(0)
-    again = await new_page(own_server.url)
+    again = await new_page(server.url)
+    await again.switch(untouched)
     await expect(again.by("character-card").first).to_be_visible()
     await expect(again.histories).to_have_count(0)
 
 
-async def test_two_tabs_have_memories_of_their_own(own_server: ServerProcess, new_page: NewPage) -> None:
+async def test_two_tabs_have_memories_of_their_own(
+    server: ServerProcess, new_page: NewPage, untouched: str
+) -> None:
     """What is told in one tab is not known in the other, not even after the other begins a new chat."""
-    one, two = await new_page(own_server.url), await new_page(own_server.url)
+    one, two = await new_page(server.url), await new_page(server.url)
+    await one.switch(untouched)
+    await two.switch(untouched)
     await one.say_and_hear("My name is Ada.")
     assert "Ada" not in await two.say_and_hear("What is my name?")
     await two.say_and_hear("My name is Grace.")
@@ -63,13 +71,17 @@ async def test_two_tabs_have_memories_of_their_own(own_server: ServerProcess, ne
     assert "Ada" not in await two.say_and_hear("What is my name?")
 
 
-async def test_a_reload_finds_everything_again(own_server: ServerProcess, new_page: NewPage) -> None:
+async def test_a_reload_finds_everything_again(
+    server: ServerProcess, new_page: NewPage, untouched: str
+) -> None:
     """After a reload a new chat is open, the earlier one is listed, and the half-written text is there."""
-    chat = await new_page(own_server.url)
+    chat = await new_page(server.url)
+    await chat.switch(untouched)
     await chat.say_and_hear("Hello.")
     await chat.composer.fill("half a tho")
     await chat.page.reload()
     await chat.ready()
+    await chat.switch(untouched)
     await expect(chat.histories).to_have_count(1)
     await expect(chat.questions).to_have_count(0)
     await expect(chat.composer).to_have_value("half a tho")

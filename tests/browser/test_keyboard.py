@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import NewPage
-from tests.helpers.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -23,9 +21,8 @@ async def tab_to(chat: ChatPage, selector: str) -> None:
     raise AssertionError(f"{selector} was not reached with {MOST_TABS} tabs")
 
 
-async def test_a_whole_visit(own_server: ServerProcess, new_page: NewPage) -> None:
+async def test_a_whole_visit(chat: ChatPage, untouched: str) -> None:
     """Write, choose another character, begin a new chat, delete it: with keys only."""
-    chat = await new_page(own_server.url)
     keys = chat.page.keyboard
     await expect(chat.composer).to_be_focused()
     await keys.type("Hello")
@@ -34,11 +31,11 @@ async def test_a_whole_visit(own_server: ServerProcess, new_page: NewPage) -> No
     await keys.press("Enter")
     await chat.heard(1)
     assert next(m["text"] for m in chat.wire.sent if m["type"] == "text-input") == "Hello\nthere."
-    await tab_to(chat, '[data-testid="character-card"][data-name="Sakura"]')
+    await tab_to(chat, f'[data-testid="character-card"][data-name="{untouched}"]')
     await keys.press("Enter")
-    await expect(chat.character("Sakura")).to_have_attribute("data-state", "ready")
+    await expect(chat.character(untouched)).to_have_attribute("data-state", "ready")
     await expect(chat.composer).to_be_focused()
-    await keys.type("こんにちは")
+    await keys.type("Good evening.")
     await keys.press("Enter")
     await chat.heard(2)
     await tab_to(chat, '[data-testid="new-chat"]')

@@ -32,7 +32,7 @@ OWN_WORDS = """() => {
   return words;
 }"""
 NAMES = re.compile(
-    r"White|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
+    r"White|Untouched|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
 )
 
 

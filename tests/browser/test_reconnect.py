@@ -107,15 +107,13 @@ async def test_nothing_left_to_bring_back(tmp_path: Path, new_page: NewPage) -> 
         assert "Ada" not in await chat.say_and_hear("What is my name?")
 
 
-async def test_a_page_brought_back_from_the_browsers_cache(
-    own_server: ServerProcess, new_page: NewPage
-) -> None:
+async def test_a_page_brought_back_from_the_browsers_cache(server: ServerProcess, new_page: NewPage) -> None:
     """Leaving the page ends its connection; the back button brings a page that is connected again."""
-    chat = await new_page(own_server.url)
+    chat = await new_page(server.url)
     await chat.say_and_hear("My name is Ada.")
     await chat.page.goto("about:blank")
-    await own_server.quiet(0)
+    await server.quiet(0)
     await chat.page.go_back()
     await chat.ready()
-    await own_server.quiet(1)
+    await server.quiet(1)
     assert await chat.say_and_hear("What is my name?")
