@@ -180,6 +180,8 @@ def test_hypothesis_tests_are_checked(run: pytest.Pytester) -> None:
         "-p",
         "greenroom.tasks.pytest_plugin",
         "-p",
+        "no:greenroom-tasks",
+        "-p",
         "no:cacheprovider",
         "-o",
         "asyncio_mode=auto",

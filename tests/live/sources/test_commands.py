@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.live.sources.helpers import ScriptedSource, message
 from tests.live.sources.irc_server import IrcServer, Person
 from typer.testing import CliRunner
@@ -19,6 +21,13 @@ from greenroom.cli import app
 from greenroom.live.sources.base import SourceError
 
 SRC = Path(__file__).resolve().parents[3] / "src"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """The command silences the logs of its process, which here is everybody's."""
+    yield
+    structlog.reset_defaults()
 
 
 def run(monkeypatch: pytest.MonkeyPatch, script: list[Any], *options: str) -> Any:
