@@ -25,6 +25,7 @@ FLAGS = [
 ]
 PATIENCE_MS = 8_000
 KEPT_FRAMES = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 #: Complaints of the browser about a connection that a test has cut, or a server it has stopped, on purpose.
 EXPECTED_WHEN_CUT = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
