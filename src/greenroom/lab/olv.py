@@ -13,10 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from greenroom.lab.plan import MANNERS
 from greenroom.lab.record import Visit
 from greenroom.lab.visitors import (
     FAILURES,
-    MANNERS,
     Bystanding,
     Gone,
     PingBystander,

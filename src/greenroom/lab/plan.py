@@ -21,6 +21,18 @@ MODES = {
     "half-open": "peers that vanish without closing",
     "room": "two viewers of one room",
 }
+MANNERS = {
+    "silent": "opens the page, says nothing, closes politely",
+    "polite": "asks, hears the whole reply, closes politely",
+    "early": "asks and is gone before the reply begins",
+    "late": "is gone when the reply has begun, or should have",
+    "patient": "hears the reply begin, however long it takes, and is gone",
+    "burst": "sends two messages at once, hears all, closes politely",
+    "switch": "changes the character three times at once, asks, and is gone when the reply has begun",
+    "flip": "changes the character three times at once and is gone",
+    "half-open": "asks, then neither reads nor closes",
+    "room": "two viewers of a room; one asks, both hear",
+}
 MILESTONES = frozenset({1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000})
 """Visits that the table shows: they hear their reply, whatever the mode."""
 ABRUPT = frozenset({"early", "late", "patient", "switch", "flip", "half-open"})

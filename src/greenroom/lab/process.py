@@ -78,7 +78,10 @@ class ProcessTree:
 
     def alive(self) -> bool:
         """Whether the server is still there."""
-        return self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE
+        try:
+            return self.root.is_running() and self.root.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
     def sample(self, visit: int, at: float) -> Sample:
         """Everything that is held now; None for what this system does not tell."""

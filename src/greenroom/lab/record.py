@@ -115,6 +115,8 @@ class Run:
     visits: list[Visit] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     quiets: list[Quiet] = field(default_factory=list)
+    died: int | None = None
+    """The visit after which the server's process was gone."""
     restart: dict[str, float] = field(default_factory=dict)
     """First replies `before` and `after` a restart, if one was asked for."""
     notes: list[str] = field(default_factory=list)

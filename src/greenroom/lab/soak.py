@@ -182,6 +182,8 @@ class Soak:
     def _over(self, step: Step) -> str | None:
         """Why to stop before this step: a note, an empty text for "as planned", None to go on."""
         options = self._options
+        if self.run.died is not None:
+            return f"stopped after visit {self.run.died}: the server's process has ended"
         if self._late >= GIVE_UP_AFTER:
             return (
                 f"stopped after visit {step.number - 1}: {self._late} replies in a row did not come in time"
@@ -222,6 +224,8 @@ class Soak:
                 visit.cpu = max(0.0, after.cpu - before.cpu) / count
             self._count(visit)
         self.run.visits += visits
+        if self._tree is not None and not self._tree.alive():
+            self.run.died = visits[-1].number
         if step.manner not in ("early", "late", "flip"):
             await self._sample(len(self.run.visits))
         self._on_visit(self.run)

@@ -1,4 +1,4 @@
-"""What every visitor shares: the manners of a visit, the connection, and the interface a soak drives."""
+"""What every visitor shares: the connection, and the interface a soak drives."""
 
 from __future__ import annotations
 
@@ -12,18 +12,6 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from greenroom.lab.record import Visit
 
-MANNERS = {
-    "silent": "opens the page, says nothing, closes politely",
-    "polite": "asks, hears the whole reply, closes politely",
-    "early": "asks and is gone before the reply begins",
-    "late": "is gone when the reply has begun, or should have",
-    "patient": "hears the reply begin, however long it takes, and is gone",
-    "burst": "sends two messages at once, hears all, closes politely",
-    "switch": "changes the character three times at once, asks, and is gone when the reply has begun",
-    "flip": "changes the character three times at once and is gone",
-    "half-open": "asks, then neither reads nor closes",
-    "room": "two viewers of a room; one asks, both hear",
-}
 _PROXY: dict[str, Any] = {"proxy": None} if "proxy" in inspect.signature(connect.__init__).parameters else {}
 
 

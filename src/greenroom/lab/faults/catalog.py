@@ -68,9 +68,9 @@ class Pace:
     """Of the serial speech engine, for one sentence."""
     init: float = 1.0
     """Loading a character's agent; one at a time."""
-    per_turn: float = 0.06
+    per_turn: float = 0.03
     """With shared memory: what each remembered turn adds to the time before the first token."""
-    turns_per_sentence: float = 2.0
+    turns_per_sentence: float = 4.0
     """With shared memory: after so many remembered turns the reply is one sentence longer."""
     per_connection: float = 0.005
     """With slow-connect: what each earlier connection adds to the handshake."""

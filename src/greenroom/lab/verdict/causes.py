@@ -27,6 +27,7 @@ class Cause:
 
 
 TITLES: dict[str, tuple[str, str]] = {
+    "server-died": ("the server's process ended during the run", "服务器进程在测试中退出"),
     "replies-running": ("replies of closed pages go on", "已关闭页面的回复仍在进行"),
     "provider-slots": ("the provider's slots are used up by closed pages", "模型的并发槽被已关闭页面占满"),
     "speech-held": ("speech of closed pages holds the engine", "已关闭页面的语音占着语音引擎"),

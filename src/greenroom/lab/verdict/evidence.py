@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from greenroom.lab.record import Quiet, Run, Sample, Visit
 from greenroom.lab.verdict.figures import disturbance
+from greenroom.lab.verdict.trend import Point
 
 SPINNING = 0.15
 """Share of a core at rest from which on wake-ups mean nothing: what never sleeps is only ever put back."""
@@ -43,7 +44,7 @@ def after_abrupt(
     """Compare visits right after abrupt ones with visits of the same manner in the calm.
 
     Each is compared with its neighbours, the calm one before and the calm one after, so that a figure
-    that grows over the run does not hide the difference, nor make one. Certain: four fifths of the
+    that grows over the run does not hide the difference, nor make one. Certain: seven tenths of the
     differences, and their median, exceed the margin (`least`, or a quarter of the usual). None with fewer
     than two to compare.
     """
@@ -66,10 +67,10 @@ def after_abrupt(
     if len(more) < 2:
         return None
     middle = statistics.median(more)
-    busy = disturbance(run)
+    busy = disturbance(run, [Point(at, value) for at, value in calm])
     margins = [max(least, 0.25 * value) + busy for value in usual]
     clear = sum(difference > margin for difference, margin in zip(more, margins, strict=True))
-    certain = middle > statistics.median(margins) and clear >= 0.8 * len(more)
+    certain = middle > statistics.median(margins) and clear >= 0.7 * len(more)
     return Shift(statistics.median(usual), middle, certain)
 
 

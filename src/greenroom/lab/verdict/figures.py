@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from greenroom.lab.record import Run, Sample, Visit
@@ -78,7 +79,8 @@ FIGURES: dict[str, Figure] = {
         Figure("bystander", "bystander's worst round trip", "旁观页面最慢往返", "s",
                _visits(lambda v: v.bystander), 0.03, 1.0),
         Figure("cpu", "CPU per visit", "每次访问 CPU", "s", _visits(lambda v: v.cpu), 0.02, 0.5),
-        Figure("memory", "memory", "内存", "bytes", _samples(lambda s: s.memory), 4 * MB, 0.03, step_matters=False),
+        Figure("memory", "memory", "内存", "bytes",
+               _samples(lambda s: s.memory), 4 * MB, 0.03, step_matters=False),
         Figure("threads", "threads", "线程", "count", _samples(lambda s: s.threads), 2.5),
         Figure("fds", "open files", "文件描述符", "count", _samples(lambda s: s.fds), 3.5),
         Figure("children", "child processes", "子进程", "count", _samples(lambda s: s.children), 1.5),
@@ -89,10 +91,21 @@ FIGURES: dict[str, Figure] = {
 }  # fmt: skip
 
 
-def disturbance(run: Run) -> float:
-    """Seconds by which the machine's other work typically delays a visit: the third quartile of the waiting."""
+def disturbance(run: Run, points: Sequence[Point]) -> float:
+    """Seconds by which the machine's other work blurs a figure.
+
+    No more than its visits waited for a core (the third quartile), and no more than it scatters (four times
+    the median distance from its stratum's median): a busy machine does not disturb every figure.
+    """
     waited = sorted(visit.waited for visit in run.visits if visit.waited is not None)
-    return waited[len(waited) * 3 // 4] if waited else 0.0
+    if not waited or not points:
+        return 0.0
+    strata: dict[str, list[float]] = {}
+    for point in points:
+        strata.setdefault(point.stratum, []).append(point.value)
+    middles = {stratum: statistics.median(values) for stratum, values in strata.items()}
+    scatter = statistics.median(abs(point.value - middles[point.stratum]) for point in points)
+    return min(waited[len(waited) * 3 // 4], 4 * scatter)
 
 
 def median_of(values: Iterable[float | None]) -> float | None:

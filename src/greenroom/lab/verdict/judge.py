@@ -40,12 +40,11 @@ class Verdict:
 def judge(run: Run) -> Verdict:
     """Judge a run."""
     trends: dict[str, Trend] = {}
-    busy = disturbance(run)
     for name, figure in FIGURES.items():
         points = figure.read(run)
         if points:
             first = [point.value for point in points[: max(3, len(points) // 4)]]
-            trends[name] = trend(points, figure.margin(median_of(first) or 0.0, busy))
+            trends[name] = trend(points, figure.margin(median_of(first) or 0.0, disturbance(run, points)))
     _cut_off(run, trends)
     causes = find_causes(run, trends)
     failing = [name for name, found in trends.items() if _fails(name, found)]
@@ -80,7 +79,7 @@ def _cut_off(run: Run, trends: dict[str, Trend]) -> None:
     ]
     figure = FIGURES["first_reply"]
     level = median_of(point.value for point in points[:3]) or 0.0
-    found = trend(points, figure.margin(level, disturbance(run)))
+    found = trend(points, figure.margin(level, disturbance(run, points)))
     trends["first_reply"] = Trend(
         "saturated", found.points, level, found.change, found.per_100, found.low, found.high, late[0].number
     )

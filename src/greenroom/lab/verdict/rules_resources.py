@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import statistics
 
+from greenroom.lab.plan import MANNERS
 from greenroom.lab.record import Run
+from greenroom.lab.table import MANNERS_ZH
 from greenroom.lab.verdict.causes import Case, Rule
 from greenroom.lab.verdict.evidence import left_behind, memory_by_manner, rests, values
 from greenroom.lab.verdict.figures import MB, median_of
@@ -14,6 +16,20 @@ from greenroom.lab.verdict.trend import Point, trend
 TALK = ("polite", "patient", "late", "burst")
 BLOCKED_SECONDS = 0.05
 PIPES_PER_CHILD = 3
+LONG_COLLECTION = 0.012
+
+
+def server_died(case: Case) -> None:
+    """The server is gone."""
+    died = case.run.died
+    if died is None:
+        return
+    manner = next((visit.manner for visit in case.run.visits if visit.number == died), "")
+    case.name(
+        "server-died",
+        f"its process was gone after visit {died} ({manner}: {MANNERS.get(manner, 'unknown')})",
+        f"第 {died} 次访问（{MANNERS_ZH.get(manner, manner)}）之后进程已不存在",
+    )
 
 
 def children_left(case: Case) -> None:
@@ -103,7 +119,11 @@ def polling(case: Case) -> None:
     later = statistics.median(quiet.wakeups for quiet in found[len(found) // 2 :])
     pairs = list(itertools.combinations(found, 2))
     rising = sum(later.wakeups > earlier.wakeups for earlier, later in pairs) >= 0.7 * len(pairs)
-    if more > max(10.0, 0.8 * before) and later > before + 0.25 * more and rising:
+    wakes_more = more > max(10.0, 0.8 * before) and later > before + 0.25 * more and rising
+    # Many timers of one period fall together: then the wake-ups are few, but each takes longer.
+    costs = statistics.median(quiet.cpu for quiet in found[len(found) // 2 :])
+    dearer = sum(late.cpu > early.cpu for early, late in pairs) >= 0.6 * len(pairs)
+    if wakes_more or (costs > found[0].cpu + 0.004 and found[-1].cpu > found[0].cpu + 0.004 and dearer):
         case.name(
             "polling",
             f"at rest the server wakes {last:.0f} times a second after {visits} visits, {before:.0f} "
@@ -164,30 +184,33 @@ def connect_slowing(case: Case) -> None:
 
 
 def garbage_collection(case: Case) -> None:
-    """Rare stalls that get longer while memory grows, between visits that do not stall."""
+    """Now and then a visit costs far more CPU than others of its kind, the more the larger memory is."""
     memory = case.trends.get("memory")
     if memory is None or memory.status != "growing" or memory.change < 30 * MB:
         return
-    seen = [(v.number, v.bystander) for v in case.run.visits if v.number > 1 and v.bystander is not None]
-    if len(seen) < 10:
+    usual: dict[str, list[float]] = {}
+    for visit in case.run.visits:
+        if visit.cpu is not None:
+            usual.setdefault(visit.manner, []).append(visit.cpu)
+    middles = {manner: statistics.median(costs) for manner, costs in usual.items()}
+    judged = [v for v in case.run.visits if v.number > 1 and v.cpu is not None and len(usual[v.manner]) >= 3]
+    high = [(v.number, (v.cpu or 0.0) - middles[v.manner]) for v in judged]
+    high = [(number, extra) for number, extra in high if extra > LONG_COLLECTION]
+    if len(high) < 3 or len(high) > 0.35 * len(judged):
         return
-    usual = statistics.median(value for _, value in seen)
-    spread = statistics.median(abs(value - usual) for _, value in seen)
-    high = [(number, value) for number, value in seen if value > usual + 8 * spread + 0.01]
-    if not 4 <= len(high) <= 0.4 * len(seen):
-        return
-    rises = sum(
-        later > earlier for index, (_, earlier) in enumerate(high) for _, later in high[index + 1 :]
-    ) / (len(high) * (len(high) - 1) / 2)
+    pairs = list(itertools.combinations(high, 2))
+    rises = sum(later > earlier for (_, earlier), (_, later) in pairs) / len(pairs)
     if rises >= 0.75 and high[-1][1] > 1.5 * high[0][1]:
+        first, last = high[0][1] * 1000, high[-1][1] * 1000
         case.name(
             "garbage-collection",
-            f"{len(high)} of {len(seen)} visits stall the bystander, from {high[0][1] * 1000:.0f} ms to "
-            f"{high[-1][1] * 1000:.0f} ms (usually {usual * 1000:.0f} ms), while memory grows by "
-            f"{memory.change / MB:.0f} MB",
-            f"{len(seen)} 次访问中有 {len(high)} 次让旁观页面停顿，从 {high[0][1] * 1000:.0f} 毫秒到 "
-            f"{high[-1][1] * 1000:.0f} 毫秒（平时 {usual * 1000:.0f} 毫秒），同时内存增长 "
-            f"{memory.change / MB:.0f} MB",
+            f"{len(high)} of {len(judged)} visits cost the server {first:.0f} ms to {last:.0f} ms of "
+            f"CPU more "
+            f"than others of their kind, the more the later, while memory grows by "
+            f"{memory.change / MB:.0f} MB: "
+            "so a full collection costs",
+            f"{len(judged)} 次访问中有 {len(high)} 次比同类访问多耗 {first:.0f} 至 {last:.0f} 毫秒 CPU，"
+            f"越往后越多，同时内存增长 {memory.change / MB:.0f} MB：这正是完整垃圾回收的表现",
         )
 
 
@@ -236,6 +259,7 @@ def memory_kept(case: Case) -> None:
 
 
 RESOURCE_RULES: tuple[Rule, ...] = (
-    children_left, fds_left, threads_left, tasks_left, idle_spin, polling, files_at_open, connect_slowing,
+    server_died, children_left, fds_left, threads_left, tasks_left, idle_spin, polling, files_at_open,
+    connect_slowing,
     garbage_collection, loop_blocked, memory_kept,
 )  # fmt: skip
