@@ -5,6 +5,7 @@ Every wait is for something to be seen, never for time to pass.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from time import monotonic
@@ -166,11 +167,11 @@ class ChatPage:
         await expect(self.sentences.first).to_be_visible()
 
     async def until(self, check: Callable[[], object], what: str) -> None:
-        """Wait for something on the wire; each look lets the browser's events in."""
+        """Wait for something on the wire."""
         deadline = monotonic() + PATIENCE_MS / 1000
         while not check():
             assert monotonic() < deadline, f"not within {PATIENCE_MS / 1000:g} s: {what}"
-            await self.page.evaluate("() => new Promise(requestAnimationFrame)")
+            await asyncio.sleep(0.005)
 
     async def focused(self) -> str:
         """The `data-testid`, class or tag of what has the focus."""
