@@ -80,7 +80,7 @@ FIGURES: dict[str, Figure] = {
                _visits(lambda v: v.bystander), 0.03, 1.0),
         Figure("cpu", "CPU per visit", "每次访问 CPU", "s", _visits(lambda v: v.cpu), 0.02, 0.5),
         Figure("memory", "memory", "内存", "bytes",
-               _samples(lambda s: s.memory), 4 * MB, 0.03, step_matters=False),
+               _samples(lambda s: s.memory), 6 * MB, 0.03, step_matters=False),
         Figure("threads", "threads", "线程", "count", _samples(lambda s: s.threads), 2.5),
         Figure("fds", "open files", "文件描述符", "count", _samples(lambda s: s.fds), 3.5),
         Figure("children", "child processes", "子进程", "count", _samples(lambda s: s.children), 1.5),
