@@ -1,4 +1,4 @@
-"""A queue without a server: its conversations end when and how the test says, its listener writes down all."""
+"""Queues without a server: conversations end when and how the test says, the listener writes down all."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ ENDS: dict[str, Callable[[Hall, Scripted], object]] = {
 @pytest.mark.parametrize("end", ENDS)
 @virtual
 async def test_the_gate_opens_however_it_ends(end: str, caplog: pytest.LogCaptureFixture) -> None:
-    """After a success, an error, an interruption, a vanished client and a cancellation the next one starts."""
+    """After a success, error, interruption, vanished client or cancellation the next one starts."""
     caplog.set_level(logging.CRITICAL, "greenroom.live")
     async with Hall() as hall:
         trigger = Scripted()
@@ -118,8 +118,7 @@ async def test_a_forward_cancelled_before_its_first_step_loses_nothing() -> None
         queue, fates, _ = hall.room(trigger)
         await ticks()
         queue.queue_message("one", "a")
-        while not hall.forwards.running:
-            await asyncio.sleep(0)
+        await ticks(1)
         cancel_forward(hall, trigger)
         assert fates.started_texts == []
         await ticks(8)
@@ -366,7 +365,7 @@ STEPS = st.lists(
 @settings(max_examples=80, deadline=None)
 @given(steps=STEPS)
 def test_no_room_is_ever_stuck(steps: list[tuple[str, int, str]]) -> None:
-    """Whatever happened before, three rooms with two places then answer one message each, one after another."""
+    """Whatever happened before, three rooms with two places then answer one message each, in turn."""
     logging.getLogger("greenroom.live").disabled = True
 
     @virtual
@@ -458,8 +457,8 @@ class Crowd:
         self.closing.set()
         await self.scope.close()
         # As a room does: its conversation ends with it.
-        while self.hall.talking[self.name]:
-            await asyncio.sleep(0)
+        await ticks()
+        assert not self.hall.talking[self.name]
 
     async def talk(self, item: QueueItem) -> str | None:
         self.order.append((item.sender_id, item.message))

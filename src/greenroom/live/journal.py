@@ -8,16 +8,17 @@ conversation that was cut off is held again; one whose end a viewer saw never is
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from greenroom.config.errors import ConfigError, Problem
-from greenroom.tasks import ScopeClosed, ScopeFull, TaskScope
+from greenroom.tasks import AnyJob, ScopeClosed, TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.live")
 
@@ -27,6 +28,11 @@ CREATE TABLE IF NOT EXISTS accepted (
     text TEXT NOT NULL, priority INTEGER NOT NULL, at REAL NOT NULL
 )"""
 
+ADD = "INSERT OR IGNORE INTO accepted (id, room, sender, text, priority, at) VALUES (?, ?, ?, ?, ?, ?)"
+REMOVE = "DELETE FROM accepted WHERE id = ?"
+MAX_WAITING = 10_000
+"""Writes that may wait for the disk."""
+CLOSE_SECONDS = 2.0
 LOCKED_SECONDS = 2.0
 """How long the server before this one may take to let go of the file."""
 
@@ -43,18 +49,28 @@ class Entry:
     at: float
 
 
+@dataclass(slots=True, eq=False)
+class Write:
+    """One statement on its way to the disk, and who waits for it."""
+
+    sql: str
+    values: tuple[object, ...]
+    written: asyncio.Future[None] | None
+
+
 class QueueJournal:
-    """A small SQLite file, written in the scope's threads.
+    """A small SQLite file. One job writes, in a thread, whatever has come together: one commit for all of it.
 
     Args:
         path: the file; made where missing.
-        scope: owns the writes; at most `max_waiting` strike-outs wait.
+        scope: owns the writes.
     """
 
     def __init__(self, path: Path, scope: TaskScope) -> None:
         self._path = path
-        self._scope = scope.child("journal", max_running=2, max_waiting=10_000)
-        self._lock = threading.Lock()
+        self._scope = scope.child("journal")
+        self._work: deque[Write] = deque()
+        self._writer: AnyJob[None] | None = None
         self._database: sqlite3.Connection | None = None
 
     async def open(self) -> list[Entry]:
@@ -70,65 +86,111 @@ class QueueJournal:
             raise ConfigError([problem]) from error
 
     def _open(self) -> list[Entry]:
-        with self._lock:
-            database = sqlite3.connect(
-                self._path, check_same_thread=False, isolation_level=None, timeout=LOCKED_SECONDS
-            )
-            try:
-                # Whoever read the messages of a server that runs would answer them a second time.
-                database.execute("PRAGMA locking_mode=EXCLUSIVE")
-                database.execute("PRAGMA journal_mode=WAL")
-                database.execute("PRAGMA synchronous=NORMAL")
-                database.execute("BEGIN IMMEDIATE")
-                database.execute(SCHEMA)
-                database.execute("COMMIT")
-                rows = database.execute(
-                    "SELECT id, room, sender, text, priority, at FROM accepted ORDER BY number"
-                ).fetchall()
-            except sqlite3.Error:
-                database.close()
-                raise
-            self._database = database
-            return [Entry(*row) for row in rows]
+        database = sqlite3.connect(
+            self._path, check_same_thread=False, isolation_level=None, timeout=LOCKED_SECONDS
+        )
+        try:
+            # Whoever read the messages of a server that runs would answer them a second time.
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=NORMAL")
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(SCHEMA)
+            database.execute("COMMIT")
+            rows = database.execute(
+                "SELECT id, room, sender, text, priority, at FROM accepted ORDER BY number"
+            ).fetchall()
+        except sqlite3.Error:
+            database.close()
+            raise
+        self._database = database
+        return [Entry(*row) for row in rows]
 
     async def add(self, entry: Entry) -> None:
         """Write a message down; safe against the death of the process when it returns.
 
         Raises `sqlite3.Error`, and `ScopeClosed` when the server stops.
         """
-        values = (entry.id, entry.room, entry.sender, entry.text, entry.priority, entry.at)
-        await self._scope.run_in_thread(
-            self._execute,
-            "INSERT OR IGNORE INTO accepted (id, room, sender, text, priority, at) VALUES (?, ?, ?, ?, ?, ?)",
-            values,
-            name="write journal",
-        )
+        await self._write(ADD, (entry.id, entry.room, entry.sender, entry.text, entry.priority, entry.at))
 
     async def remove(self, entry_id: str) -> None:
         """Strike a message out. Raises like `add`."""
-        await self._scope.run_in_thread(
-            self._execute, "DELETE FROM accepted WHERE id = ?", (entry_id,), name="strike out"
-        )
+        await self._write(REMOVE, (entry_id,))
 
     def remove_soon(self, entry_id: str) -> None:
         """`remove` from where one cannot wait; if it does not come to it, the message is answered again."""
         try:
-            self._scope.start(self.remove, entry_id, name="strike out", on_close="finish")
-        except (ScopeClosed, ScopeFull) as error:
+            self._enqueue(Write(REMOVE, (entry_id,), None))
+        except (ScopeClosed, sqlite3.Error) as error:
             log.warning("a message was not struck out", error=str(error))
 
-    def _execute(self, sql: str, values: tuple[object, ...]) -> None:
-        with self._lock:
-            if self._database is not None:
-                self._database.execute(sql, values)
+    async def _write(self, sql: str, values: tuple[object, ...]) -> None:
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueue(Write(sql, values, written))
+        await written
+
+    def _enqueue(self, write: Write) -> None:
+        if not self._scope.open or self._database is None:
+            raise ScopeClosed("the journal is closed")
+        if len(self._work) >= MAX_WAITING:
+            raise sqlite3.OperationalError(f"{MAX_WAITING} writes wait: the disk does not keep up")
+        self._work.append(write)
+        if self._writer is None or self._writer.done():
+            self._writer = self._scope.start(self._write_all, name="writer", on_close="finish")
+
+    async def _write_all(self) -> None:
+        batch: list[Write] = []
+        try:
+            while self._work:
+                batch = list(self._work)
+                self._work.clear()
+                try:
+                    await self._scope.run_in_thread(self._commit, batch, name="commit")
+                except sqlite3.Error as error:
+                    log.error("the journal could not be written", writes=len(batch), error=str(error))
+                    _settle(batch, error)
+                else:
+                    _settle(batch, None)
+                batch = []
+        finally:
+            # Only left if it was cancelled, or the journal closed under it.
+            _settle([*batch, *self._work], ScopeClosed("the journal was closed"))
+            self._work.clear()
+
+    def _commit(self, batch: list[Write]) -> None:
+        database = self._database
+        assert database is not None
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            for write in batch:
+                database.execute(write.sql, write.values)
+            database.execute("COMMIT")
+        except sqlite3.Error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
 
     async def close(self) -> None:
-        """Finish the writes that wait and close the file."""
-        await self._scope.close(2.0, reason="the journal is closed")
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+        """Finish the writes that wait, for two seconds at most, and close the file. Idempotent."""
+        if self._writer is not None:
+            await self._writer.wait(CLOSE_SECONDS)
+        database, self._database = self._database, None
+        if database is not None:
+            try:
+                await self._scope.run_in_thread(database.close, name="close journal")
+            except (ScopeClosed, sqlite3.Error) as error:
+                log.warning("the journal was not closed well", error=str(error))
+        await self._scope.close(CLOSE_SECONDS, reason="the journal is closed")
+
+
+def _settle(batch: list[Write], error: Exception | None) -> None:
+    for write in batch:
+        if write.written is None or write.written.done():
+            continue
+        if error is None:
+            write.written.set_result(None)
+        else:
+            write.written.set_exception(error)
 
 
 def now() -> float:

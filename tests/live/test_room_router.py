@@ -1,0 +1,103 @@
+"""What a viewer may do in a room, and whose word counts."""
+
+from __future__ import annotations
+
+from tests.helpers.stage import Stage, staged
+from tests.live.theatre import Theatre
+
+
+@staged
+async def test_a_bot_speaks_for_many(stage: Stage) -> None:
+    """Each name of a program beside the server is a sender of its own, and its priorities count."""
+    async with Theatre(stage, queue={"per_sender": 1}) as theatre:
+        bot, viewer = theatre.enter(trusted=True), theatre.enter()
+        await bot.say("talk")
+        viewer.new(), bot.new()
+        for number in range(3):
+            await bot.say("hello", name=f"fan {number}")
+        await bot.say("more", name="fan 0")
+        await bot.say("money", name="payer", priority=1)
+        assert bot.kinds() == [
+            "queue-state 1/1",
+            "queue-state 2/2",
+            "queue-state 3/3",
+            "queue-dropped sender-full",
+            "queue-state 1/4",
+        ]
+        await theatre.reply()
+        assert "user-input-transcription payer: money" in viewer.kinds()
+        # It wrote that itself.
+        assert not any(kind.startswith("user-input") for kind in bot.kinds())
+
+
+@staged
+async def test_from_afar_a_name_is_only_shown(stage: Stage) -> None:
+    """A viewer with many names has one share, and cannot call itself the owner."""
+    async with Theatre(stage, queue={"per_sender": 1}) as theatre:
+        sly, modest = theatre.enter(), theatre.enter()
+        await modest.say("talk")
+        sly.new(), modest.new()
+        await modest.say("please")
+        await sly.say("me", name="one", priority=2)
+        await sly.say("me", name="two", priority=2)
+        assert sly.kinds() == ["queue-state 2/2", "queue-dropped sender-full"]
+        await theatre.reply()
+        await theatre.reply()
+        assert "user-input-transcription one: me" in modest.kinds()
+
+
+@staged
+async def test_lists_are_answered_to_the_one_who_asks(stage: Stage) -> None:
+    """The others do not see its page open."""
+    async with Theatre(stage) as theatre:
+        a, b = theatre.enter(), theatre.enter()
+        a.new(), b.new()
+        for kind in (
+            "fetch-backgrounds",
+            "fetch-configs",
+            "fetch-history-list",
+            "heartbeat",
+            "request-init-config",
+        ):
+            await a.send(kind)
+        assert a.kinds() == [
+            "background-files",
+            "config-files",
+            "history-list",
+            "heartbeat-ack",
+            "set-model-and-conf",
+        ]
+        assert b.kinds() == []
+
+
+@staged
+async def test_opening_a_page_does_not_wipe_what_others_follow(stage: Stage) -> None:
+    """A new conversation begins for one who is alone with nothing under way; others join the one that is."""
+    async with Theatre(stage) as theatre:
+        a = theatre.enter()
+        await a.send("create-new-history")
+        first = a.new()[-1]["history_uid"]
+        await a.say("one")
+        await a.send("create-new-history")
+        assert a.new()[-1]["history_uid"] == first
+        await theatre.reply()
+        b = theatre.enter()
+        await b.send("create-new-history")
+        assert b.new()[-1]["history_uid"] == first
+        b.leave()
+        await a.send("create-new-history")
+        assert a.new()[-1]["history_uid"] != first
+
+
+@staged
+async def test_empty_and_broken_messages(stage: Stage) -> None:
+    """They are answered to their sender, and go nowhere."""
+    async with Theatre(stage) as theatre:
+        a, b = theatre.enter(), theatre.enter()
+        a.new(), b.new()
+        await a.say("   ")
+        await a.send("text-input", text=5)
+        await a.send("nobody knows this")
+        assert a.kinds() == ["error", "error"]
+        assert b.kinds() == []
+        assert a.room.queue.statistics().offered == 0
