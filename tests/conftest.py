@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from greenroom.tasks import pytest_plugin
 from tests.helpers.services import require
+
+from greenroom.tasks import pytest_plugin
 
 _home = pytest.StashKey[tempfile.TemporaryDirectory]()
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from greenroom.config.settings import LimitSettings
 from tests.helpers.olv_client import MutePeer, OlvClient
 from tests.helpers.server_process import FAST, ServerProcess, eventually, slow
 from websockets.exceptions import ConnectionClosed
+
+from greenroom.config.settings import LimitSettings
 
 LONG = {"kind": "builtin", "builtin": {"first_token_seconds": 0, "tokens_per_second": 0, "words": 100_000}}
 """A reply of some 600 kB; a few of them are more than all buffers on the way to a client take."""

@@ -261,9 +261,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(STEPS, max_size=60), st.integers(1, 4), st.booleans())
-def test_any_sequence_keeps_order_and_bounds(
-    steps: list[tuple[str, int]], room: int, closes: bool
-) -> None:
+def test_any_sequence_keeps_order_and_bounds(steps: list[tuple[str, int]], room: int, closes: bool) -> None:
     """Frames are written in the order of `put`; only cancelled or discarded ones may be missing."""
 
     async def play() -> None:

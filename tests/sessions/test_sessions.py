@@ -175,9 +175,7 @@ def check_talk(lines: list[tuple[str, str]], asker: str, answerer: str) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(st.sampled_from(ACTIONS), max_size=50), st.randoms(use_true_random=False), st.booleans()
-)
+@given(st.lists(st.sampled_from(ACTIONS), max_size=50), st.randoms(use_true_random=False), st.booleans())
 @example(["slow starts", "say", "switch beta.yaml", "new", "ready", "token", "end"], None, False)
 @example(["say", "token", "fail", "spoken"], None, False)
 @example(["block", *["say", "token"] * 10, "interrupt", "say", "unblock"], None, False)

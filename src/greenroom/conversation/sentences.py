@@ -19,7 +19,7 @@ PieceKind = Literal["text", "thought", "think-open", "think-close"]
 ENDS = frozenset(".!?。！？…｡؟।\n")
 COMMAS = frozenset(",，、;；،،：:—")
 CLOSERS = frozenset("\"'”’»）)】」』〉》]*~～")
-TWO_WAY = "*\""
+TWO_WAY = '*"'
 """Closers that also open."""
 FIRST_WIDE = 0x2E7F
 """Characters beyond are of scripts that put no space between words."""

@@ -193,9 +193,7 @@ class Turn:
         self._character = self._stage.character
         self.history_uid = self._stage.history_of_turn()
         if not self._given.proactive:
-            await self._stage.store(
-                self._character, self.history_uid, "human", self._given.text, wait=True
-            )
+            await self._stage.store(self._character, self.history_uid, "human", self._given.text, wait=True)
 
     async def _meet_agent(self) -> Agent:
         """Wait for the agent; if the visitor chose another character or conversation meanwhile, move there.

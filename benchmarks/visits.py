@@ -1,0 +1,230 @@
+"""What many visits do to a server: `python benchmarks/visits.py [polite …] [--visits N]`, `--help` lists all.
+
+A real server process, pages in another one. Every line is a measured value and the target it has to meet; the
+exit code is 1 if one was missed. `benchmarks/latency.py` measures single answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import _load
+from _page import Page, text
+from _table import Figure, ServerProcess, main, median, serving
+from tests.helpers.server_process import FAST, slow
+
+HELLO = text("Hello there, how are you today?")
+
+
+def extras(before: dict[str, Any], after: dict[str, Any]) -> dict[str, int]:
+    """What there is more of, by the server's own counts."""
+
+    def counts(found: dict[str, Any]) -> dict[str, int]:
+        tasks = found["tasks"]
+        return {
+            "tasks": tasks["running"] + tasks["waiting"] + tasks["submitters"],
+            "scopes": tasks["scopes"],
+            "fds": found["fds"],
+            "threads": found["threads"],
+            "children": found["children"],
+            "clients": found["clients"],
+            "engines": found["engines"]["engines"],
+            "abandoned": found["abandoned"],
+        }
+
+    first, last = counts(before), counts(after)
+    return {name: last[name] - first[name] for name in first if last[name] != first[name]}
+
+
+async def polite(options: argparse.Namespace) -> list[Figure]:
+    """Visits one after the other: reply time, memory, and what is left behind."""
+    count = options.visits
+    async with serving({"agent": FAST}) as server:
+        await _load.run("visits", server.host, server.port, count=300)
+        before = await server.quiet()
+        found = await _load.run("visits", server.host, server.port, count=count)
+        after = await server.quiet()
+        seen = [(before["rss_bytes"], 0)]
+        # A second run of the same length: memory after warm-up, and the same again as a check on the noise.
+        await _load.run("visits", server.host, server.port, count=count)
+        again = await server.quiet()
+        seen.append((again["rss_bytes"], count))
+    tenth = max(10, count // 10)
+    first, last = median(found["first"][:tenth]), median(found["first"][-tenth:])
+    growth = (again["rss_bytes"] - after["rss_bytes"]) / 2**20 / count * 1000
+    left = extras(before, again)
+    return [
+        Figure(f"{count} visits: reply time of the last tenth to the first's", last / first, "", 1.05),
+        Figure("  memory growth per 1,000 visits", growth, "MB", 0.5),
+        Figure(
+            "  tasks, scopes, fds, threads, children, clients left over",
+            len(left),
+            "",
+            0,
+            note=str(left or ""),
+        ),
+        Figure("  open, ready (median)", median(found["ready"]) * 1000, "ms", 5),
+    ]
+
+
+async def bots(options: argparse.Namespace) -> list[Figure]:
+    """Clients that never begin a history: reply time after 300 visits, with one message and with three at once."""
+    figures = []
+    for at_once in (1, 3):
+        async with serving({"agent": FAST}) as server:
+            await _load.run("bots", server.host, server.port, count=100, at_once=at_once)
+            found = await _load.run("bots", server.host, server.port, count=300, at_once=at_once)
+        for what in ("first", "whole"):
+            ratio = median(found[what][-60:]) / median(found[what][:60])
+            name = "first reply" if what == "first" else "all replies"
+            figures.append(
+                Figure(
+                    f"300 bots, {at_once} message(s) at once: {name}, last 60 to first 60", ratio, "", 1.05
+                )
+            )
+    return figures
+
+
+async def abrupt(options: argparse.Namespace) -> list[Figure]:
+    """Two generation slots and long replies; every page is closed in mid-reply. Does the next one wait?"""
+    async with serving(
+        {"agent": slow(words=200, tokens_per_second=20, slots=2, first_token_seconds=0.1)}
+    ) as server:
+        waits = []
+        for _ in range(20):
+            page = await Page.connect(server.host, server.port)
+            await page.ready()
+            began = perf_counter()
+            found = page.expect(b'"type":"audio"')
+            page.transport.write(HELLO)
+            waits.append(await found - began)
+            page.vanish()
+    return [
+        Figure(
+            "2 slots, 20 pages closed in mid-reply: last 5 waits to first 2",
+            median(waits[-5:]) / median(waits[:2]),
+            "",
+            1.1,
+        )
+    ]
+
+
+async def speech(options: argparse.Namespace) -> list[Figure]:
+    """A voice of 1 s a sentence, one at a time; four pages closed after 1.5 s each. What does the fifth wait?"""
+    voice = {"tts": {"engine": "tone", "seconds_per_sentence": 1.0, "slots": 1}}
+    waits = []
+    async with serving({"agent": slow(words=300, tokens_per_second=0), "voice": voice}) as server:
+        for _ in range(10):
+            page = await Page.connect(server.host, server.port)
+            await page.ready()
+            began = perf_counter()
+            found = page.expect(b'"type":"audio"')
+            page.transport.write(HELLO)
+            waits.append(await found - began)
+            await asyncio.sleep(0.5)
+            page.vanish()
+    return [
+        Figure("serial voice, 1 s a sentence: the fifth page waits", waits[4], "s", waits[0] * 1.1),
+        Figure("  and the tenth", waits[9], "s", waits[0] * 1.1),
+    ]
+
+
+async def bystander(options: argparse.Namespace) -> list[Figure]:
+    """A page's heartbeat while others visit: does its worst round trip grow?"""
+    async with serving({"agent": FAST}) as server:
+        page = await Page.connect(server.host, server.port)
+        await page.ready()
+        load = asyncio.create_task(_load.run("visits", server.host, server.port, count=options.visits))
+        taken = []
+        while not load.done():
+            taken.append(await page.heartbeat())
+            await asyncio.sleep(0.03)
+        await load
+        await page.close()
+    third = len(taken) // 3
+    # The worst but two of each third: the machine does other things, too.
+    first, last = sorted(taken[:third])[-3], sorted(taken[-third:])[-3]
+    return [
+        Figure(
+            "bystander's worst round trip, last third of the visits to the first",
+            last / first,
+            "",
+            1.5,
+            note=f"{first * 1000:.1f} -> {last * 1000:.1f} ms",
+        ),
+    ]
+
+
+async def vanished(options: argparse.Namespace) -> list[Figure]:
+    """With the default settings: how long is a client kept that vanished without a word?"""
+    from tests.helpers.olv_client import MutePeer
+
+    async with serving({"agent": FAST}) as server, MutePeer(server.host, server.port) as peer:
+        await peer.send("text-input", text="Hello", images=[])
+        began = perf_counter()
+        await server.quiet(clients=0, seconds=60)
+        taken = perf_counter() - began
+    return [Figure("a client that vanished is gone after", taken, "s", 45)]
+
+
+async def shutdown(options: argparse.Namespace) -> list[Figure]:
+    """SIGTERM with 200 pages in mid-reply: time to the exit, its code, and whether every line is stored."""
+    import signal
+    import tempfile
+
+    from greenroom.history import HistoryStore
+
+    figures = []
+    with tempfile.TemporaryDirectory() as folder:
+        server = ServerProcess(Path(folder), {"agent": slow(words=2000, tokens_per_second=30)})
+        async with server:
+            pages, uids = [], []
+            for _ in range(200):
+                page = await Page.connect(server.host, server.port)
+                found: list[bytes] = []
+                page.on_message = found.append
+                await page.ready()
+                uids.append(found[-1].split(b'"history_uid":"')[1].split(b'"')[0].decode())
+                page.on_message = None
+                heard = page.expect(b'"type":"audio"')
+                page.transport.write(HELLO)
+                pages.append((page, heard))
+            for _, heard in pages:
+                await heard
+            began = perf_counter()
+            server.signal(signal.SIGTERM)
+            code = await server.exited(12)
+            taken = perf_counter() - began
+            codes = [await page.closed for page, _ in pages]
+        store = await HistoryStore.open(server.data_dir / "histories.sqlite3")
+        kept = 0
+        for uid in uids:
+            lines = await store.messages("greenroom_white", uid)
+            kept += [line.role for line in lines] == ["human", "ai"]
+        await store.aclose()
+    figures.append(Figure("SIGTERM, 200 pages in mid-reply: exit after", taken, "s", 6))
+    figures.append(Figure("  exit code", code, "", 0))
+    figures.append(Figure("  pages told with 1012", sum(c == 1012 for c in codes), "", 200, at_least=True))
+    figures.append(Figure("  conversations stored whole", kept, "", 200, at_least=True))
+    return figures
+
+
+MEASUREMENTS = {
+    "polite": polite,
+    "bots": bots,
+    "abrupt": abrupt,
+    "speech": speech,
+    "bystander": bystander,
+    "vanished": vanished,
+    "shutdown": shutdown,
+}
+
+if __name__ == "__main__":
+    main(MEASUREMENTS, __doc__ or "")
