@@ -76,7 +76,7 @@ async def text_of(engine: OpenAICompatibleEngine, asked: ChatRequest | None = No
 
 async def fails(engine: OpenAICompatibleEngine, into: list[str] | None = None) -> AgentError:
     pieces = [] if into is None else into
-    with pytest.raises(AgentError) as caught:  # noqa: PT012
+    with pytest.raises(AgentError) as caught:
         async for piece in engine.stream(request()):
             pieces.append(piece)
     assert SECRET not in str(caught.value)

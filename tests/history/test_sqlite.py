@@ -1,6 +1,5 @@
 """SQLite's own errors, provoked for real, in words a person can act on."""
 
-# ruff: noqa: ASYNC240 - the files are small and nothing else waits for this loop
 from __future__ import annotations
 
 import os

@@ -1,6 +1,5 @@
 """The store as its users see it: append, list, messages, delete, count, and the bounds."""
 
-# ruff: noqa: ASYNC240 - the files are small and nothing else waits for this loop
 from __future__ import annotations
 
 import asyncio

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.lab.test_evidence import CAUSES, sound_run
 
 from greenroom.lab.display import verdict_view, visits_table
 from greenroom.lab.record import FORMAT, NotARun, Run, load, save
@@ -16,7 +17,6 @@ from greenroom.lab.report_command import run_report, unique_labels
 from greenroom.lab.soak_command import document
 from greenroom.lab.table import ordinal, rows, seconds
 from greenroom.lab.verdict import FIGURES, judge
-from tests.lab.test_evidence import CAUSES, sound_run
 
 
 @pytest.fixture
