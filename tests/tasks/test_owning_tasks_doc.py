@@ -88,10 +88,9 @@ def test_both_languages_say_the_same() -> None:
     def shape(path: Path) -> list[str]:
         text = re.sub(r"#(?=\s).*|  # .*", "", path.read_text(encoding="utf-8").replace("\n#", "\nH"))
         prose = re.sub(r"```.*?```", "CODE", text, flags=re.DOTALL)
-        kinds = [
+        return [
             line[:2] for line in prose.splitlines() if line[:2] in ("HH", "H ", "| ", "- ", "1.", "2.", "3.")
         ]
-        return kinds
 
     def words(path: Path) -> list[str]:
         prose = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -109,6 +108,7 @@ def fresh(name: str) -> Iterator[ModuleType]:
     sys.modules.pop(f"example_{name}", None)
 
 
+@pytest.mark.filterwarnings("ignore:Using `httpx` with")
 @pytest.mark.filterwarnings("ignore:Using `httpx` with")
 def test_the_fastapi_example() -> None:
     """Orders run in the background, the newest message wins, and a page that goes takes its tasks along."""
