@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import BrowserContext, WebSocketRoute, expect
 from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import NewPage
+from tests.helpers.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 MOST_TABS = 40
+#: Once this is on the screen, the page has taken in what was sent before it.
+NEXT = '{"type": "group-operation-result", "success": true, "message": "What came next."}'
 
 
 async def tab_to(chat: ChatPage, selector: str) -> None:
@@ -65,6 +71,33 @@ async def test_dialogs_keep_and_return_the_focus(chat: ChatPage) -> None:
         )
     await keys.press("Escape")
     await expect(dialog).to_have_count(0)
+    await expect(chat.by("settings")).to_be_focused()
+
+
+async def test_late_answers_leave_the_focus_alone(
+    context: BrowserContext, new_page: NewPage, server: ServerProcess
+) -> None:
+    """An answer that comes when the visitor has moved on does not pull the focus back to the message box."""
+    late: list[Callable[[], None]] = []
+
+    def hold_back(page: WebSocketRoute) -> None:
+        far = page.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            if "new-history-created" in str(message):
+                late.extend([lambda: page.send(message), lambda: page.send(NEXT)])
+            else:
+                page.send(message)
+
+        far.on_message(pass_on)
+
+    await context.route_web_socket("**/client-ws", hold_back)
+    chat = await new_page(server.url)
+    await tab_to(chat, '[data-testid="settings"]')
+    await chat.until(lambda: late, "the answer that is held back")
+    for send in late:
+        send()
+    await expect(chat.by("toast")).to_contain_text("What came next.")
     await expect(chat.by("settings")).to_be_focused()
 
 

@@ -30,8 +30,12 @@ export function Composer(): JSX.Element {
   const something = text.trim() !== "" || pictures.length > 0;
   useAutosize(area, text);
   useFocusKey(area);
+  const before = useRef<string | null | undefined>(undefined);
   useEffect(() => {
-    if (!touch) area.current?.focus();
+    // A new conversation takes the focus when it is begun, not once more when the server has named it.
+    const named = before.current === null && session.history !== null;
+    before.current = session.history;
+    if (!touch && !named) area.current?.focus();
   }, [session.history]);
   useEffect(() => {
     if (ready) setNudged(false);
@@ -213,14 +217,20 @@ function picturesIn(data: DataTransfer | null): File[] {
 /** The text being written; a reload of this tab does not lose it. */
 function useDraft(): [string, (text: string) => void] {
   const [text, setText] = useState(() => readDraft());
-  useEffect(() => {
-    try {
-      browserStorage("sessionStorage")?.setItem(DRAFT, text);
-    } catch {
-      // storage is full: the draft lives as long as the page
-    }
-  }, [text]);
-  return [text, setText];
+  // Kept at once and not after the next frame: there may be none.
+  const write = (next: string): void => {
+    setText(next);
+    keepDraft(next);
+  };
+  return [text, write];
+}
+
+function keepDraft(text: string): void {
+  try {
+    browserStorage("sessionStorage")?.setItem(DRAFT, text);
+  } catch {
+    // storage is full: the draft lives as long as the page
+  }
 }
 
 function readDraft(): string {
