@@ -90,33 +90,56 @@ async def salvo(host: str, port: int, *, pages: int, rounds: int) -> dict[str, A
     return {"first": found}
 
 
+async def visit(host: str, port: int) -> tuple[float, float, float]:
+    """A polite visit: connect, ready, one turn, close. Seconds to ready, to the first sentence, to the end."""
+    began = perf_counter()
+    page = await Page.connect(host, port)
+    await page.ready()
+    ready = perf_counter() - began
+    first, whole = await page.ask(HELLO)
+    await page.close()
+    return ready, first, whole
+
+
+async def bot(host: str, port: int, at_once: int) -> tuple[float, float]:
+    """A bot asks for no history, sends so many messages at once, and leaves after the last reply."""
+    page = await Page.connect(host, port)
+    first, end = page.expect(AUDIO), page.expect(CHAIN_END, at_once)
+    began = perf_counter()
+    page.transport.write(HELLO * at_once)
+    found = await first - began, await end - began
+    await page.close()
+    return found
+
+
 async def visits(host: str, port: int, *, count: int, warm_up: int = 0) -> dict[str, Any]:
-    """Polite visits one after the other: connect, ready, one turn, close."""
-    found = []
-    for number in range(warm_up + count):
-        began = perf_counter()
-        page = await Page.connect(host, port)
-        await page.ready()
-        ready = perf_counter() - began
-        first, whole = await page.ask(HELLO)
-        await page.close()
-        if number >= warm_up:
-            found.append((ready, first, whole))
+    """Polite visits one after the other."""
+    for _ in range(warm_up):
+        await visit(host, port)
+    found = [await visit(host, port) for _ in range(count)]
     return {"ready": [f[0] for f in found], "first": [f[1] for f in found], "whole": [f[2] for f in found]}
 
 
 async def bots(host: str, port: int, *, count: int, at_once: int) -> dict[str, Any]:
-    """Bots: they ask for no history, send so many messages at once, and leave after the last reply."""
-    firsts, lasts = [], []
-    for _ in range(count):
-        page = await Page.connect(host, port)
-        first, end = page.expect(AUDIO), page.expect(CHAIN_END, at_once)
-        began = perf_counter()
-        page.transport.write(HELLO * at_once)
-        firsts.append(await first - began)
-        lasts.append(await end - began)
-        await page.close()
-    return {"first": firsts, "whole": lasts}
+    """Bots one after the other."""
+    found = [await bot(host, port, at_once) for _ in range(count)]
+    return {"first": [f[0] for f in found], "whole": [f[1] for f in found]}
+
+
+async def pairs(host: str, port: int, *, other: int, count: int, at_once: int = 0) -> dict[str, Any]:
+    """Visits to two servers in turn, so that whatever else the machine does meets both; bots with `at_once`.
+
+    Gives the seconds to the first sentence and to the end, each as a pair.
+    """
+    found: dict[str, list[tuple[float, float]]] = {"first": [], "whole": []}
+    for number in range(count):
+        order = (port, other) if number % 2 else (other, port)
+        taken = {}
+        for which in order:
+            taken[which] = (await bot(host, which, at_once)) if at_once else (await visit(host, which))[1:]
+        for place, name in enumerate(("first", "whole")):
+            found[name].append((taken[port][place], taken[other][place]))
+    return found
 
 
 async def opens(host: str, port: int, *, seconds: float, parallel: int) -> dict[str, Any]:
@@ -151,7 +174,7 @@ async def hold(host: str, port: int, *, pages: int) -> dict[str, Any]:
     return {"held": len(held)}
 
 
-JOBS = {job.__name__: job for job in (talk, crowd, salvo, visits, bots, opens, hold)}
+JOBS = {job.__name__: job for job in (talk, crowd, salvo, visits, bots, pairs, opens, hold)}
 
 
 def start(job: str, host: str, port: int, **options: Any) -> subprocess.Popen[str]:

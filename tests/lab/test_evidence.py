@@ -27,7 +27,7 @@ def sound_run(count: int = 50, seed: int = 1) -> Run:
             after = step.after if step.window == "glow" else "rest"
             run.quiets.append(Quiet(step.number, after, 0.3, 0.001, 0.001, 2.0))
             continue
-        run.visits.append(_visit(step, rng))
+        run.visits += [_visit(step, step.number + index, rng) for index in range(step.together)]
         if step.manner not in ("early", "late", "flip"):
             run.samples.append(_sample(step.number, rng))
     run.quiets.append(Quiet(count, "rest", 2.0, 0.001, 0.001, 2.0))
@@ -37,11 +37,11 @@ def sound_run(count: int = 50, seed: int = 1) -> Run:
 
 def _until(count: int) -> list[Step]:
     plan = islice(steps("mixed", frozenset(MANNERS)), 10 * count)
-    return [step for step in plan if step.number <= count]
+    return [step for step in plan if step.number + step.together - 1 <= count]
 
 
-def _visit(step: Step, rng: random.Random) -> Visit:
-    visit = Visit(step.number, step.manner, step.after)
+def _visit(step: Step, number: int, rng: random.Random) -> Visit:
+    visit = Visit(number, step.manner, step.after)
     visit.connect, visit.opened = 0.002 + rng.random() / 1000, 0.003 + rng.random() / 1000
     visit.bystander, visit.cpu, visit.waited = 0.001 + rng.random() / 1000, 0.01 + rng.random() / 1000, 0.0
     visit.stall = visit.bystander

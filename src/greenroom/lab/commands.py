@@ -36,7 +36,7 @@ FAULTS_HELP = """Run the fault server: small, with known defects built in, to se
 
     greenroom faults --list
     greenroom faults --fault speech-after-close --port 12500
-    greenroom faults --fault as-found --provider-slots 1
+    greenroom faults --fault as-found      # then: greenroom soak 12393 --mode abrupt --visits 10
 """
 JsonOption = Annotated[Optional[Path], typer.Option("--json", help="Write everything that was measured.")]  # noqa: UP045
 LangOption = Annotated[str, typer.Option("--lang", help="en or zh, for the terminal.")]
@@ -114,8 +114,14 @@ def faults(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 for any free one.")] = 12393,
-    provider_slots: Annotated[int, typer.Option(min=1, help="Replies generated at once.")] = 2,
-    sentences: Annotated[int, typer.Option(min=1, help="Sentences of a reply.")] = 8,
+    provider_slots: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Replies generated at once. Default: 2, with as-found 1."),
+    ] = None,
+    sentences: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Sentences of a reply. Default: 8, with as-found 4."),
+    ] = None,
     time_scale: Annotated[
         float, typer.Option(min=0.001, help="0.1 makes everything ten times as fast.")
     ] = 1.0,
@@ -128,16 +134,12 @@ def faults(
         for name, what in FAULTS.items():
             typer.echo(f"{name:<20}{what}")
         raise typer.Exit
-    names = [part for name in fault or [] for part in ("--fault", name)]
-    pace = [
-        "--provider-slots",
-        str(provider_slots),
-        "--sentences",
-        str(sentences),
-        "--time-scale",
-        str(time_scale),
-    ]
-    main([*names, "--host", host, "--port", str(port), *pace])
+    options = [part for name in fault or [] for part in ("--fault", name)]
+    if provider_slots is not None:
+        options += ["--provider-slots", str(provider_slots)]
+    if sentences is not None:
+        options += ["--sentences", str(sentences)]
+    main([*options, "--host", host, "--port", str(port), "--time-scale", str(time_scale)])
 
 
 def _language(text: str) -> str:

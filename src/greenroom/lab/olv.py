@@ -141,6 +141,7 @@ class OlvVisitor(Visitor):
         self._held: deque[OlvPage] = deque()
         self._slowest_turn = 0.5
         """Of the whole replies so far: how long an end that never comes is waited for."""
+        self._quickest = patience
         self._latest: deque[float] = deque(maxlen=3)
         """First replies of the latest polite visits; abrupt ones wait one and a half times the quickest."""
 
@@ -164,6 +165,7 @@ class OlvVisitor(Visitor):
             visit.error = f"{type(error).__name__}: {error}"
         finally:
             page.finish()
+            self._quickest = min(self._quickest, visit.first_reply or self._quickest)
             if connected and not left:
                 await page.socket.close()
 
@@ -199,7 +201,7 @@ class OlvVisitor(Visitor):
 
     async def _leave_late(self, page: OlvPage, patient: bool) -> None:
         try:
-            async with asyncio.timeout(None if patient else 1.5 * min(self._latest, default=self._patience)):
+            async with asyncio.timeout(None if patient else 1.5 * min(self._latest, default=self._quickest)):
                 await page.until_first()
         except TimeoutError:
             pass  # Nobody waits that long.

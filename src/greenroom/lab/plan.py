@@ -8,7 +8,8 @@ hold neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,7 @@ MANNERS = {
     "half-open": "asks, then neither reads nor closes",
     "room": "two viewers of a room; one asks, both hear",
 }
-MILESTONES = frozenset({1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000})
+MILESTONES = frozenset({1, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, 10_000})
 """Visits that the table shows: they hear their reply, whatever the mode."""
 ABRUPT = frozenset({"early", "late", "patient", "switch", "flip", "half-open"})
 
@@ -42,18 +43,23 @@ Window = Literal["rest", "glow", "settle"]
 wait, within limits, until the server has calmed down.
 """
 
-_ROUNDS: dict[str, tuple[str, ...]] = {
+Block = tuple[str, ...]
+"""What must not be torn apart: abrupt visits, a window perhaps, and the visit that meets what they left."""
+
+_EARLY: Block = ("early", "early", "early", "early", ":glow", "polite")
+_LATE: Block = ("late*3", "polite")
+_FLIP: Block = ("flip", "flip", ":glow", "switch", ":settle")
+_ROUNDS: dict[str, tuple[Block, ...]] = {
     "mixed": (
-        "polite", "polite", ":rest", "silent", "early", "early", "early", "early", ":glow", "polite",
-        "late", "late", "polite", "burst", "silent", ":settle", "switch", ":settle",
-        "flip", "flip", ":glow", "switch", ":settle",
+        ("polite",), ("polite", ":rest"), ("silent",), _EARLY, _LATE, ("polite",), ("burst",),
+        ("silent", ":settle"), ("switch", ":settle"), _FLIP,
     ),
-    "polite": (*["polite"] * 8, ":rest"),
-    "abrupt": ("late", "late", "late", "late", "patient"),
-    "burst": ("burst", "burst", "polite", "burst", "burst", "polite", ":rest"),
-    "switch": ("switch", ":settle", "flip", "flip", ":glow", "switch", ":settle", "polite", ":rest"),
-    "half-open": ("half-open", "half-open", "half-open", "polite", ":rest"),
-    "room": (*["room"] * 6, ":rest"),
+    "polite": (*[("polite",)] * 7, ("polite", ":rest")),
+    "abrupt": (*[("late",)] * 8, ("patient",)),
+    "burst": (("burst",), ("burst",), ("polite",), ("burst",), ("burst",), ("polite", ":rest")),
+    "switch": (("switch", ":settle"), _FLIP, ("polite", ":rest")),
+    "half-open": (("half-open", "half-open", "half-open", "polite"), (":rest",)),
+    "room": (*[("room",)] * 5, ("room", ":rest")),
 }  # fmt: skip
 _AT_MILESTONES = {"abrupt": "patient", "room": "room"}
 
@@ -67,6 +73,8 @@ class Step:
     manner: str = ""
     window: Window | None = None
     after: str = "calm"
+    together: int = 1
+    """How many such visits are paid at the same time."""
 
 
 class NoSuchMode(ValueError):
@@ -77,28 +85,42 @@ def steps(mode: str, manners: frozenset[str]) -> Iterator[Step]:
     """Yield visits and windows without end. Raises NoSuchMode."""
     if mode not in _ROUNDS:
         raise NoSuchMode(f"no mode {mode!r}: it is one of {', '.join(MODES)}")
-    plan = [part for part in _ROUNDS[mode] if part.startswith(":") or part in manners]
-    if not any(part in plan for part in (mode, "polite", "late")):
+    plan = [
+        tuple(part for part in block if part.startswith(":") or part.partition("*")[0] in manners)
+        for block in _ROUNDS[mode]
+    ]
+    if not any(part in block for block in plan for part in (mode, "polite", "late")):
         raise NoSuchMode(f"mode {mode!r} needs visits that this server has no script for")
     return _steps(plan, _AT_MILESTONES.get(mode, "polite"))
 
 
-def _steps(plan: list[str], probe: str) -> Iterator[Step]:
-    number, after, index = 0, "calm", 0
-    while True:
-        part = plan[index % len(plan)]
-        if part.startswith(":"):
-            index += 1
-            window: Window = "rest" if part == ":rest" else "glow" if part == ":glow" else "settle"
-            yield Step(number, window=window, after=after if window == "glow" else "rest")
-            if window != "glow":
-                after = "calm"
-            continue
-        number += 1
-        if number in MILESTONES and part != probe:
-            manner = probe  # The plan goes on where it was.
-        else:
-            manner = part
-            index += 1
-        yield Step(number, manner, after=after)
-        after = manner if manner in ABRUPT else "calm"
+def _steps(plan: list[Block], probe: str) -> Iterator[Step]:
+    number, after = 0, "calm"
+    for block in itertools.cycle(plan):
+        parts = [part.partition("*") for part in block]
+        sizes = [0 if name.startswith(":") else int(times or 1) for name, _, times in parts]
+        # A milestone that would fall into the block comes before it, and the block later by as much.
+        while MILESTONES & _others(number, parts, sizes, probe):
+            number += 1
+            yield Step(number, probe)
+            after = probe if probe in ABRUPT else "calm"
+        for (name, _, _), size in zip(parts, sizes, strict=True):
+            if size:
+                yield Step(number + 1, name, after=after, together=size)
+                number += size
+                after = name if name in ABRUPT else "calm"
+            else:
+                window: Window = "rest" if name == ":rest" else "glow" if name == ":glow" else "settle"
+                yield Step(number, window=window, after=after if window == "glow" else "rest")
+                if window != "glow":
+                    after = "calm"
+
+
+def _others(number: int, parts: Sequence[tuple[str, str, str]], sizes: Sequence[int], probe: str) -> set[int]:
+    """The numbers that a block would give to visits of other manners than the probe's."""
+    found: set[int] = set()
+    for (name, _, _), size in zip(parts, sizes, strict=True):
+        if name != probe:
+            found.update(range(number + 1, number + 1 + size))
+        number += size
+    return found

@@ -114,6 +114,7 @@ class ScriptVisitor(Visitor):
         self._patience = patience
         self._think = think
         self._held: deque[_Page] = deque()
+        self._quickest = patience
         self._latest: deque[float] = deque(maxlen=3)
         self._http: httpx.AsyncClient | None = None
 
@@ -140,6 +141,7 @@ class ScriptVisitor(Visitor):
         finally:
             if page.socket is not None and not left:
                 await page.socket.close()
+            self._quickest = min(self._quickest, visit.first_reply or self._quickest)
             await self._clean_up(page)
 
     async def _clean_up(self, page: _Page) -> None:
@@ -164,7 +166,7 @@ class ScriptVisitor(Visitor):
                 page.socket.transport.abort()
             case "late" | "patient":
                 try:
-                    usual = min(self._latest, default=self._patience)
+                    usual = min(self._latest, default=self._quickest)
                     async with asyncio.timeout(1.5 * usual if visit.manner == "late" else None):
                         await page.ask("first_reply")
                 except TimeoutError:

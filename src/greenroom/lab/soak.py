@@ -199,7 +199,8 @@ class Soak:
     async def _visits(self, step: Step) -> None:
         """One visit, or several of the same manner at once."""
         assert self._watch is not None
-        count = min(self._options.parallel, self._options.visits - len(self.run.visits))
+        count = max(step.together, self._options.parallel)
+        count = min(count, self._options.visits - len(self.run.visits))
         made = len(self.run.visits)
         visits = [
             Visit(made + 1 + index, step.manner, step.after, monotonic() - self._began)

@@ -32,7 +32,7 @@ AS_FOUND = (
     "shared-memory",
     "polling",
 )
-"""The analysed server: its defects together, with one provider slot, give the table of symptoms."""
+"""The analysed server: its defects together, at the pace of `Pace.as_found`, give the table of symptoms."""
 
 
 class UnknownFault(ValueError):
@@ -77,6 +77,11 @@ class Pace:
     playback: float = 20.0
     """The longest wait for a page to say that it has played the reply."""
     provider_slots: int = 2
+
+    @classmethod
+    def as_found(cls) -> Pace:
+        """A home machine: one slot, and a character that has more to say with every turn it remembers."""
+        return cls(provider_slots=1, sentences=4, turns_per_sentence=0.4)
 
     def scaled(self, factor: float) -> Pace:
         """The same behaviour in `factor` of the time."""

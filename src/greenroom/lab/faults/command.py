@@ -29,8 +29,10 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     made.add_argument("--port", type=int, default=12393, help="port; 0 for any free one (default: 12393)")
-    made.add_argument("--provider-slots", type=int, default=2, help="replies generated at once (default: 2)")
-    made.add_argument("--sentences", type=int, default=Pace.sentences, help="length of a reply (default: 8)")
+    made.add_argument(
+        "--provider-slots", type=int, help="replies generated at once (default: 2; as-found: 1)"
+    )
+    made.add_argument("--sentences", type=int, help="length of a reply (default: 8; as-found: 4)")
     made.add_argument("--time-scale", type=float, default=1.0, help="0.1 makes everything ten times as fast")
     return made
 
@@ -38,13 +40,16 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; the first line printed is JSON and says where."""
     options = parser().parse_args(arguments)
-    if options.time_scale <= 0 or options.provider_slots < 1 or options.sentences < 1:
+    usual = Pace.as_found() if "as-found" in options.fault else Pace()
+    slots = usual.provider_slots if options.provider_slots is None else options.provider_slots
+    sentences = usual.sentences if options.sentences is None else options.sentences
+    if options.time_scale <= 0 or slots < 1 or sentences < 1:
         parser().error("--time-scale must be above 0, --provider-slots and --sentences at least 1")
     try:
         faults = faults_named(options.fault)
     except UnknownFault as error:
         parser().error(str(error))
-    pace = dataclasses.replace(Pace(), provider_slots=options.provider_slots, sentences=options.sentences)
+    pace = dataclasses.replace(usual, provider_slots=slots, sentences=sentences)
     try:
         asyncio.run(
             _serve(World(faults, pace.scaled(options.time_scale), host=options.host, port=options.port))

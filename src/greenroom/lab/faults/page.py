@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from greenroom.tasks import AnyJob, LatestSlot, ScopeClosed, TaskScope
+from greenroom.tasks import AnyJob, LatestSlot, TaskScope
 
 if TYPE_CHECKING:
     from greenroom.lab.faults.world import World
@@ -146,22 +146,20 @@ class Page:
         await self.send("control", text="conversation-chain-start")
         await self.send("full-text", text="Thinking...")
         self.world.remember(self, text)
-        sentences: asyncio.Queue[str | None] = asyncio.Queue()
-        speaker: AnyJob[None] | None = None
-        if not self.closed or self._has("speech-after-close"):
-            owner = self.world.forgotten if self._has("speech-after-close") else self._scope
-            try:
-                speaker = owner.start(self._speak, sentences)
-            except ScopeClosed:
-                pass  # The page went meanwhile: nobody to speak to.
+        # Every sentence is handed to the engine at once, as servers do that speak in parallel: a serial engine
+        # then has all of them in its queue.
+        owner = self.world.forgotten if self._has("speech-after-close") else self._scope
+        spoken: asyncio.Queue[AnyJob[str] | None] = asyncio.Queue()
+        sender = owner.start(self._send_spoken, spoken) if owner.open else None
         try:
             async with aclosing(self.world.provider.stream(self.world.remembered(self))) as stream:
                 async for sentence in stream:
-                    sentences.put_nowait(sentence)
+                    if owner.open:
+                        spoken.put_nowait(owner.start(self.world.speech.say, sentence, name=sentence))
         finally:
-            sentences.put_nowait(None)
-        if speaker is not None:
-            await speaker.wait()
+            spoken.put_nowait(None)
+        if sender is not None:
+            await sender.wait()
         await self.send("backend-synth-complete")
         if not self.closed:
             try:
@@ -173,16 +171,12 @@ class Page:
         await self.send("force-new-message")
         await self.send("control", text="conversation-chain-end")
 
-    async def _speak(self, sentences: asyncio.Queue[str | None]) -> None:
-        while (sentence := await sentences.get()) is not None:
-            audio = await self.world.speech.say(sentence)
-            display = {"text": sentence, "name": "White", "avatar": None}
+    async def _send_spoken(self, spoken: asyncio.Queue[AnyJob[str] | None]) -> None:
+        """Send the sentences in order, each when it has been spoken."""
+        while (job := await spoken.get()) is not None:
+            if not await job.wait() or job.cancelled():
+                return
             await self.send(
-                "audio",
-                audio=audio,
-                volumes=[],
-                slice_length=20,
-                display_text=display,
-                actions={},
-                forwarded=False,
-            )
+                "audio", audio=job.result(), volumes=[], slice_length=20, actions={}, forwarded=False,
+                display_text={"text": job.name, "name": "White", "avatar": None},
+            )  # fmt: skip

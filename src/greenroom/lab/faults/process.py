@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class FaultProcess:
@@ -19,13 +19,11 @@ class FaultProcess:
         faults: Iterable[str] = (),
         *,
         time_scale: float = 1.0,
-        provider_slots: int = 2,
-        sentences: int = 8,
+        arguments: Sequence[str] = (),
     ) -> None:
         names = [part for name in faults for part in ("--fault", name)]
-        pace = ["--time-scale", str(time_scale), "--provider-slots", str(provider_slots)]
-        rest = ["--sentences", str(sentences), "--port", "0"]
-        self._command = [sys.executable, "-m", "greenroom.lab.faults", *names, *pace, *rest]
+        pace = ["--time-scale", str(time_scale), "--port", "0", *arguments]
+        self._command = [sys.executable, "-m", "greenroom.lab.faults", *names, *pace]
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self.pid = 0

@@ -57,7 +57,7 @@ def render(runs: Sequence[Run], labels: Sequence[str]) -> str:
         style=_asset("uplot/uPlot.min.css") + _asset("page.css"),
         body="\n".join(parts),
         # A script ends at the first "</", wherever it stands.
-        data=json.dumps(data, ensure_ascii=False).replace("</", "<\\/"),
+        data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
         chart_library=_asset("uplot/uPlot.iife.min.js").replace("</", "<\\/"),
         script=_asset("page.js"),
     )

@@ -100,7 +100,7 @@ def prompt_growing(case: Case) -> None:
         points = [Point(visit.number, value) for visit in calm if (value := getattr(visit, name)) is not None]
         level = median_of(point.value for point in points[: max(3, len(points) // 4)]) or 0.0
         found = trend(points, FIGURES[name].margin(level, disturbance(case.run, points)))
-        if found.status == "growing" and not case.rises("idle_cpu") and not case.rises("bystander"):
+        if found.status == "growing" and not case.rises("idle_cpu"):
             what = FIGURES[name]
             case.name(
                 "prompt-growing",
