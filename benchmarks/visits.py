@@ -54,11 +54,16 @@ async def compare(aged: ServerProcess, at_once: int = 0) -> dict[str, float]:
             await _load.run("bots", young.host, young.port, count=60, at_once=at_once)
         else:
             await _load.run("visits", young.host, young.port, count=60)
-        found = await _load.run("pairs", aged.host, aged.port, other=young.port, count=300, at_once=at_once)
-    return {
-        name: median([old for old, _ in pairs]) / median([new for _, new in pairs])
-        for name, pairs in found.items()
-    }
+        rounds = [
+            await _load.run("pairs", aged.host, aged.port, other=young.port, count=100, at_once=at_once)
+            for _ in range(5)
+        ]
+    return {name: median([ratio(found[name]) for found in rounds]) for name in ("first", "whole")}
+
+
+def ratio(pairs: list[list[float]]) -> float:
+    """The first of each pair to the second, both as medians."""
+    return median([old for old, _ in pairs]) / median([new for _, new in pairs])
 
 
 async def polite(options: argparse.Namespace) -> list[Figure]:
