@@ -28,6 +28,9 @@ _QUESTION = re.compile(
     re.I,
 )
 
+NOBODY = frozenset({"You", "Human", "User", "客人", "あなた", "你", "您"})
+"""What character files call a visitor whose name they do not know: no name to be called by."""
+
 
 def tokens(text: str) -> list[str]:
     """Cut a text into what a model would send: words with the space before them, single wide characters."""
@@ -55,7 +58,8 @@ def compose(request: ChatRequest, now: Callable[[], datetime] = datetime.now) ->
     last = said[-1] if said else ChatMessage("user", "")
     text = " ".join(last.content[:LOOK_AT].split())
     seed = crc32(text.encode("utf-8", "replace")) + len(said)
-    name = _name(say, said) or request.human_name
+    known = request.human_name if request.human_name not in NOBODY else ""
+    name = _name(say, said) or known
     introduce = not any(m.role == "assistant" for m in request.messages)
 
     def pick(options: Sequence[str], digit: int = 0) -> str:
