@@ -46,7 +46,8 @@ wait, within limits, until the server has calmed down.
 Block = tuple[str, ...]
 """What must not be torn apart: abrupt visits, a window perhaps, and the visit that meets what they left."""
 
-_EARLY: Block = ("early", "early", "early", "early", ":glow", "polite")
+EARLY_PAGES = 4
+_EARLY: Block = (*["early"] * EARLY_PAGES, ":glow", "polite")
 _LATE: Block = ("late*3", "polite")
 _FLIP: Block = ("flip", "flip", ":glow", "switch", ":settle")
 _ROUNDS: dict[str, tuple[Block, ...]] = {

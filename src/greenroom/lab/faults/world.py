@@ -40,7 +40,7 @@ class World:
         self.loader = Loader(pace)
         self.scope = TaskScope("fault server", close_timeout=2.0)
         self.forgotten = TaskScope("forgotten", parent=self.scope)
-        self._pages: dict[str, Page] = {}
+        self.pages: dict[str, Page] = {}
         self._memory: list[str] = []
         self._connections = 0
         self._children: list[subprocess.Popen[bytes]] = []
@@ -101,7 +101,7 @@ class World:
     def opened(self, page: Page) -> None:
         """Register a page, and start what the defects start for each."""
         faults = self.faults
-        self._pages[page.uid] = page
+        self.pages[page.uid] = page
         if "leaked-child" in faults:
             self._children.append(
                 subprocess.Popen(
@@ -120,7 +120,7 @@ class World:
     def closed(self, page: Page) -> None:
         """Forget a page, unless that is the defect."""
         if "close-never-runs" not in self.faults:
-            self._pages.pop(page.uid, None)
+            self.pages.pop(page.uid, None)
         if "idle-spin" in self.faults and not self._stopping:
             self.forgotten.start(self._spin, key="spin", policy="drop")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from greenroom.lab.plan import EARLY_PAGES
 from greenroom.lab.verdict.causes import Case, Rule
-from greenroom.lab.verdict.evidence import after_abrupt, delay_after, glow
+from greenroom.lab.verdict.evidence import after_abrupt, delay_after, glow, values
 from greenroom.lab.verdict.figures import FIGURES, disturbance, median_of
 from greenroom.lab.verdict.trend import Point, trend
 
@@ -40,19 +41,27 @@ def speech_held(case: Case) -> None:
     if not any(visit.sound for visit in run.visits):
         return
     early, late = delay_after(run, "early"), delay_after(run, "late")
-    if late is not None and late.certain:
-        waits = early.more if early is not None and early.certain else 0.0
-        if late.more > 1.5 * waits:
+    if early is not None and early.certain:
+        # Replies that go on are spoken too, if nothing stops that. They hold a slot for less than a whole reply.
+        whole = median_of(values(run, lambda v: v.whole_reply, TALK, "calm"))
+        if whole is not None and early.more > 0.5 * EARLY_PAGES * whole:
             case.name(
                 "speech-held",
-                f"after pages that were closed while they were spoken to, the next first reply takes "
-                f"{_ms(late.usual + late.more)}, not {_ms(late.usual)}; after pages closed before that "
-                f"{_ms(late.usual + waits)}",
-                f"语音播放中关闭页面后，下一次首次回复需 {_ms(late.usual + late.more)}，平时 "
-                f"{_ms(late.usual)}；"
-                f"在此之前关闭则为 {_ms(late.usual + waits)}",
+                f"each page closed before its reply had begun delays the next reply by "
+                f"{_ms(early.more / EARLY_PAGES)} of the {_ms(whole)} that a whole one takes: their "
+                f"speech goes "
+                "on too (or replies are made one at a time)",
+                f"每个在回复前关闭的页面使下一次回复推迟 {_ms(early.more / EARLY_PAGES)}（完整回复需 "
+                f"{_ms(whole)}）：它们的语音也在继续（或者模型一次只生成一个回复）",
             )
-            return
+    elif late is not None and late.certain:
+        case.name(
+            "speech-held",
+            f"after pages that were closed while they were spoken to, the next first reply takes "
+            f"{_ms(late.usual + late.more)}, not {_ms(late.usual)}; pages closed before that delay nobody",
+            f"语音播放中关闭页面后，下一次首次回复需 {_ms(late.usual + late.more)}，平时 "
+            f"{_ms(late.usual)}；在此之前关闭则没有影响",
+        )
     for after in ("early", "late"):
         spread = after_abrupt(run, lambda v: v.pace, TALK, after, 0.015)
         if spread is not None and spread.certain:
