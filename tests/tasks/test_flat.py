@@ -75,12 +75,13 @@ async def check(count: int) -> None:
     assert observer.failed == stats.failed > 0
     assert observer.closed_scopes == stats.abandoned + (count + 2000) // 10
     await scope.close()
-    assert last - first < 20_000
+    # Tables grow in steps, asyncio's own list of tasks too; the smallest object a job would be many times this.
+    assert last - first < 64_000
 
 
-async def test_ten_thousand_jobs_leave_nothing_behind() -> None:
+async def test_twenty_thousand_jobs_leave_nothing_behind() -> None:
     """The short form, in each run."""
-    await check(10_000)
+    await check(20_000)
 
 
 @pytest.mark.slow
