@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -94,8 +95,8 @@ FIGURES: dict[str, Figure] = {
 def disturbance(run: Run, points: Sequence[Point]) -> float:
     """Seconds by which the machine's other work blurs a figure.
 
-    No more than its visits waited for a core (the third quartile), and no more than it scatters (four times
-    the median distance from its stratum's median): a busy machine does not disturb every figure.
+    No more than its visits waited for a core (the third quartile), and no more than it scatters (three times the
+    median jump from one visit of a manner to the next): a busy machine does not disturb every figure.
     """
     waited = sorted(visit.waited for visit in run.visits if visit.waited is not None)
     if not waited or not points:
@@ -103,9 +104,9 @@ def disturbance(run: Run, points: Sequence[Point]) -> float:
     strata: dict[str, list[float]] = {}
     for point in points:
         strata.setdefault(point.stratum, []).append(point.value)
-    middles = {stratum: statistics.median(values) for stratum, values in strata.items()}
-    scatter = statistics.median(abs(point.value - middles[point.stratum]) for point in points)
-    return min(waited[len(waited) * 3 // 4], 4 * scatter)
+    jumps = [abs(b - a) for values in strata.values() for a, b in itertools.pairwise(values)]
+    scatter = statistics.median(jumps) if jumps else 0.0
+    return min(waited[len(waited) * 3 // 4], 3 * scatter)
 
 
 def median_of(values: Iterable[float | None]) -> float | None:
