@@ -12,6 +12,8 @@ import greenroom
 
 pytest_plugins = ["pytester"]
 
+PLUGIN = ("-p", "greenroom.tasks.pytest_plugin", "-p", "no:greenroom-tasks")
+"""The one of this checkout, also where an installed package would bring it along."""
 SOURCE = str(Path(greenroom.__file__).parent.parent)
 
 TESTS = """
@@ -107,7 +109,7 @@ def outcome(pytester: pytest.Pytester, mode: str, fixture: str, imports: str, *o
     pytester.makepyfile(test_outcome=TESTS.replace("MODE", mode))
     pytester.makeconftest(CONFTEST.replace("FIXTURE", fixture).replace("IMPORT", imports))
     result = pytester.runpytest_subprocess(
-        "-p", "greenroom.tasks.pytest_plugin", "-p", "no:greenroom-tasks", "-p", "no:cacheprovider",
+        *PLUGIN, "-p", "no:cacheprovider",
         "--strict-markers", "-v", *options,
     )  # fmt: skip
     result.assert_outcomes(passed=4, failed=5)
@@ -159,7 +161,7 @@ def test_trio_tests_are_left_alone(run: pytest.Pytester) -> None:
     """A test that anyio's plugin runs on trio has no asyncio loop to look at."""
     run.makepyfile("import pytest\n\n@pytest.mark.anyio\nasync def test_trio(): pass\n")
     run.makeconftest('import pytest\n@pytest.fixture\ndef anyio_backend():\n    return "trio"\n')
-    result = run.runpytest_subprocess("-p", "greenroom.tasks.pytest_plugin", "-p", "no:asyncio")
+    result = run.runpytest_subprocess(*PLUGIN, "-p", "no:asyncio")
     result.assert_outcomes(passed=1)
 
 
@@ -177,8 +179,7 @@ def test_hypothesis_tests_are_checked(run: pytest.Pytester) -> None:
         """
     )
     result = run.runpytest_subprocess(
-        "-p",
-        "greenroom.tasks.pytest_plugin",
+        *PLUGIN,
         "-p",
         "no:greenroom-tasks",
         "-p",
