@@ -155,8 +155,9 @@ def replace_expectation(script, expect):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pylsp") is None, reason="python-lsp-server is not installed")
-async def test_a_language_server_is_soaked(tmp_path: Path):
+async def test_a_language_server_is_soaked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """python-lsp-server, as it comes from the package index, under examples/lab/python-lsp.yaml."""
+    monkeypatch.setattr("greenroom.lab.soak.FINAL_REST_SECONDS", 0.1)
     script = read_script(EXAMPLES / "python-lsp.yaml")
     port = free_port()
     log = (tmp_path / "pylsp.log").open("wb")
@@ -179,12 +180,12 @@ async def test_a_language_server_is_soaked(tmp_path: Path):
         assert find_by_port(port) == process.pid
         url = f"ws://127.0.0.1:{port}/"
         visitor = ScriptVisitor(script, url, 20.0)
-        run = await Soak(url, visitor, Options("polite", 12), tree=ProcessTree(process.pid)).go()
+        run = await Soak(url, visitor, Options("polite", 4), tree=ProcessTree(process.pid)).go()
     finally:
         process.kill()
         process.wait()
         log.close()
-    assert [visit.error for visit in run.visits] == [None] * 12
+    assert [visit.error for visit in run.visits] == [None] * 4
     assert all(visit.first_reply and visit.opened for visit in run.visits)
     assert run.samples[-1].memory
 
