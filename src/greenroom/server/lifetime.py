@@ -87,6 +87,8 @@ class Lifetime:
         self.clients = ClientEndpoint(self.services)
         self.rooms = Rooms(self.services, self.root.child("rooms"), text_frame)
         await self.rooms.open()
+        self.status.rooms = self.rooms
+        self.metrics.watch_rooms(self.rooms.statistics)
         proxy = ProxyEndpoint(self.services, self.rooms) if settings.rooms.enabled else None
         self.app = create_app(self.services, self.clients, proxy, self.status, backgrounds)
         await warm_up(self.services)

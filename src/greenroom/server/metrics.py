@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from greenroom.live.room import RoomStatistics
+from greenroom.server.room_metrics import RoomCollector
 from greenroom.sessions.registry import Registry
 from greenroom.tasks import CloseReport, Job, JobInfo, TaskScope
 
@@ -56,6 +60,10 @@ class Metrics:
         Gauge("greenroom_tasks", "Background tasks alive.", registry=self.registry).set_function(
             lambda: scope.statistics().running
         )
+
+    def watch_rooms(self, rooms: Callable[[], Sequence[RoomStatistics]]) -> None:
+        """Let a scrape read what there is about each room."""
+        self.registry.register(RoomCollector(rooms))
 
     def text(self) -> bytes:
         """The exposition format."""

@@ -13,6 +13,7 @@ import psutil
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from greenroom.live.rooms import Rooms
 from greenroom.server.client_ws import is_loopback
 from greenroom.server.metrics import Metrics
 from greenroom.sessions.services import Services
@@ -29,6 +30,7 @@ class Status:
         self._began = monotonic()
         self.not_ready: str | None = "starting"
         """Why the server is not ready; None if it is."""
+        self.rooms: Rooms | None = None
 
     async def live(self, request: Request) -> Response:
         return JSONResponse({"status": "alive", "uptime_seconds": round(monotonic() - self._began, 1)})
@@ -67,6 +69,7 @@ class Status:
             "generations": [asdict(engine.statistics()) for engine in services.engines.all_engines()],
             "voices": [asdict(engine.statistics()) for engine in services.voices.engines()],
             "histories": asdict(services.histories.statistics()),
+            "rooms": [asdict(room) for room in self.rooms.statistics()] if self.rooms is not None else [],
         }
 
     async def tasks(self, request: Request) -> Response:
