@@ -101,3 +101,18 @@ async def test_empty_and_broken_messages(stage: Stage) -> None:
         assert a.kinds() == ["error", "error"]
         assert b.kinds() == []
         assert a.room.queue.statistics().offered == 0
+
+
+@staged(messages_per_second=10, message_burst=5)
+async def test_one_who_floods_and_leaves_does_not_haunt_the_room(stage: Stage) -> None:
+    """What it sent within its rate is heard, also after it has left; the rest is not read any more."""
+    async with Theatre(stage, queue={"per_sender": 100}) as theatre:
+        a, b = theatre.enter(), theatre.enter()
+        await b.say("talk")
+        a.socket.gone = True
+        for number in range(5):
+            await a.say(f"message {number}")
+        flood = stage.start(a.send("text-input", text="one too many"))
+        await stage.advance(1)
+        assert flood.done()
+        assert b.room.queue.statistics().waiting == 5

@@ -32,6 +32,7 @@ class FakeSocket:
     def __init__(self) -> None:
         self.frames: list[Json] = []
         self.unsent = 0
+        self.gone = False
         self.dropped: list[tuple[int, str]] = []
         self.error: Exception | None = None
 
@@ -45,6 +46,9 @@ class FakeSocket:
 
     def unsent_bytes(self) -> int:
         return self.unsent
+
+    def is_gone(self) -> bool:
+        return self.gone
 
     def drop(self, code: int, reason: str) -> None:
         self.dropped.append((code, reason))

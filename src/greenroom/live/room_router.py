@@ -8,6 +8,7 @@ from greenroom.conversation.turn import TurnInput
 from greenroom.live.viewer import Viewer
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
+from greenroom.sessions.outbox import OutboxClosed
 from greenroom.sessions.router import Router
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ class RoomRouter(Router):
         super().__init__(room.context, reply=viewer.send)
         self._room = room
         self._viewer = viewer
+
+    async def _keep_pace(self) -> None:
+        await super()._keep_pace()
+        if self._too_fast and self._viewer.gone:
+            # Thousands may lie unread, at fifty a second: one who has left must not haunt the room for minutes.
+            raise OutboxClosed("left while it sent too fast")
 
     async def say(self, message: c.TextInput, given: TurnInput) -> None:
         viewer, name = self._viewer, message.name

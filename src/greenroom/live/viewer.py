@@ -14,6 +14,7 @@ class ViewerSocket(Protocol):
 
     def write_frame(self, frame: bytes) -> bool: ...
     def unsent_bytes(self) -> int: ...
+    def is_gone(self) -> bool: ...
     def drop(self, code: int, reason: str) -> None: ...
 
 
@@ -57,6 +58,11 @@ class Viewer:
         self._drain_seconds = drain_seconds
         self._handed = self._taken = 0
         self._stuck_since: float | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether its connection has ended; what it sent before may not have been read yet."""
+        return self.dropped or self._socket.is_gone()
 
     def write(self, frame: bytes) -> bool:
         """Hand over a frame; False if the viewer has gone or was too slow."""

@@ -72,9 +72,9 @@ class ProxyEndpoint:
                     break
                 text = event.get("text")
                 await router.receive(text if text is not None else event.get("bytes") or b"")
-        except OutboxClosed:
-            reason = "the room was closed"
-            viewer.drop(1012, reason)
+        except OutboxClosed as error:
+            reason = str(error)
+            viewer.drop(1012, "the room was closed")
         except asyncio.CancelledError:
             reason = "cancelled"
             raise

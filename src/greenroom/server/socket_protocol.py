@@ -88,6 +88,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def sink(self) -> SocketSink:
         return SocketSink(self)
 
+    def is_gone(self) -> bool:
+        """Whether the connection has ended, although not all that was received may have been read."""
+        return self.disconnected or self.transport.is_closing()
+
     def unsent_bytes(self) -> int:
         """Bytes that the peer has not taken yet."""
         return self.transport.get_write_buffer_size()
