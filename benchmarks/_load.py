@@ -112,10 +112,12 @@ async def bot(host: str, port: int, at_once: int) -> tuple[float, float]:
     return found
 
 
-async def visits(host: str, port: int, *, count: int, warm_up: int = 0) -> dict[str, Any]:
-    """Polite visits one after the other."""
+async def visits(
+    host: str, port: int, *, count: int, warm_up: int = 0, warm_up_port: int = 0
+) -> dict[str, Any]:
+    """Polite visits one after the other; the ones to warm up go to another server if one is named."""
     for _ in range(warm_up):
-        await visit(host, port)
+        await visit(host, warm_up_port or port)
     found = [await visit(host, port) for _ in range(count)]
     return {"ready": [f[0] for f in found], "first": [f[1] for f in found], "whole": [f[2] for f in found]}
 

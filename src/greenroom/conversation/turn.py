@@ -245,10 +245,16 @@ class Turn:
             display_text=DisplayText(line.display, character.character_name, character.avatar),
             actions=line.actions,
         )
-        if self.first_reply_seconds is None:
+        first = self.first_reply_seconds is None
+        if first:
             self.first_reply_seconds = monotonic() - self._began
         self._shown.append(line.display)
         await self._send(message)
+        if first:
+            # When many ask in the same instant, everybody's first sentence goes before anybody's second: one
+            # step aside lets the others compose theirs, the second lets the writers of all of them write.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     async def _play(self, seconds: float) -> None:
         """Wait until the client has played everything, never longer than that takes plus the grace time."""
