@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 import msgspec
@@ -23,10 +24,12 @@ from msgspec import inspect as shapes
 from greenroom.protocol.client_messages import ClientMessage
 from greenroom.protocol.server_messages import ServerMessage
 
-__all__ = ["json_schema", "main", "typescript"]
+__all__ = ["interfaces", "json_schema", "main", "typescript", "write_or_check"]
 
 _CLIENT: tuple[type[msgspec.Struct], ...] = get_args(ClientMessage)
 _SERVER: tuple[type[msgspec.Struct], ...] = get_args(ServerMessage)
+
+NAMES = {"typescript": "TypeScript types", "json": "JSON Schema"}
 
 _HEADER = """\
 // The wire protocol's message types. Generated from src/greenroom/protocol: do not edit.
@@ -72,28 +75,52 @@ def typescript() -> str:
     return "\n".join(sections)
 
 
+def interfaces(
+    classes: Iterable[type[msgspec.Struct]], descriptions: Mapping[str, Mapping[str, str]]
+) -> list[str]:
+    """Return the TypeScript interfaces of other records that only the server sends, and all they are made of.
+
+    Args:
+        classes: structs without a tag that leave no field out.
+        descriptions: what is to be said about the fields, by class name and field name.
+    """
+    return [
+        _interface(cls, always=lambda _: True, descriptions=descriptions.get(cls.__name__, {}))
+        for cls in _parts(tuple(classes))
+    ]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the generated files; return the exit status (1: a checked file is stale)."""
+    as_json = lambda: json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"  # noqa: E731
+    return write_or_check("greenroom.protocol.schema", {"typescript": typescript, "json": as_json}, arguments)
+
+
+def write_or_check(
+    module: str, kinds: Mapping[str, Callable[[], str]], arguments: Sequence[str] | None
+) -> int:
+    """The command line of a generator: write what `kinds` make, or check a file; return the exit status.
+
+    A checked file is JSON if it is called so, else of the first kind.
+    """
     parser = argparse.ArgumentParser(
-        prog="python -m greenroom.protocol.schema", description="Write or check the generated types."
+        prog=f"python -m {module}", description="Write or check the generated types."
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--typescript", metavar="PATH", type=Path, help="write the TypeScript types")
-    what.add_argument("--json", metavar="PATH", type=Path, help="write the JSON Schema")
-    what.add_argument("--check", metavar="PATH", type=Path, help="fail if the file (.ts or .json) is stale")
-    options = parser.parse_args(arguments)
-    path: Path = options.typescript or options.json or options.check
-    as_json = options.json is not None or (options.check is not None and path.suffix == ".json")
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n" if as_json else typescript()
-    if options.check is None:
-        path.write_text(text, encoding="utf-8", newline="\n")
+    for kind in kinds:
+        what.add_argument(f"--{kind}", metavar="PATH", type=Path, help=f"write the {NAMES[kind]}")
+    what.add_argument("--check", metavar="PATH", type=Path, help="fail if the file is stale")
+    options = vars(parser.parse_args(arguments))
+    checked: Path | None = options.pop("check")
+    if checked is None:
+        kind, path = next((kind, path) for kind, path in options.items() if path is not None)
+        path.write_text(kinds[kind](), encoding="utf-8", newline="\n")
         return 0
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
+    kind = "json" if checked.suffix == ".json" and "json" in kinds else next(iter(kinds))
+    if checked.is_file() and checked.read_text(encoding="utf-8") == kinds[kind]():
         return 0
-    option = "--json" if as_json else "--typescript"
-    state = "is stale" if path.is_file() else "is missing"
-    remedy = f"python -m greenroom.protocol.schema {option} {path}"
-    print(f"{path} {state}. Make it anew: {remedy}", file=sys.stderr)
+    state = "is stale" if checked.is_file() else "is missing"
+    print(f"{checked} {state}. Make it anew: python -m {module} --{kind} {checked}", file=sys.stderr)
     return 1
 
 
@@ -147,18 +174,23 @@ def _interface_name(cls: type[msgspec.Struct]) -> str:
     return f"{name}Message" if cls.__struct_config__.tag and not name.endswith("Message") else name
 
 
-def _interface(cls: type[msgspec.Struct]) -> str:
+def _interface(
+    cls: type[msgspec.Struct],
+    always: Callable[[shapes.Field], bool] | None = None,
+    descriptions: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     lines = [_comment(cls.__doc__ or "", ""), f"export interface {_interface_name(cls)} {{"]
     if cls.__struct_config__.tag:
         lines.append(f"  type: {json.dumps(cls.__struct_config__.tag)};")
     for field in _fields(cls):
         shape, description = _unwrapped(field.type)
+        description = description or descriptions.get(field.name, "")
         if description:
             lines.append(_comment(description, "  "))
-        always = _is_always_there(cls, field)
-        if not always and isinstance(shape, shapes.UnionType):  # left out rather than null
+        there = always(field) if always is not None else _is_always_there(cls, field)
+        if not there and isinstance(shape, shapes.UnionType):  # left out rather than null
             shape = shapes.UnionType(tuple(t for t in shape.types if not isinstance(t, shapes.NoneType)))
-        lines.append(f"  {field.encode_name}{'' if always else '?'}: {_typescript_type(shape)};")
+        lines.append(f"  {field.encode_name}{'' if there else '?'}: {_typescript_type(shape)};")
     lines.append("}\n")
     return "\n".join(lines)
 
