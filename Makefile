@@ -35,6 +35,6 @@ lock:  ## rewrite requirements/*.txt from pyproject.toml
 	@scripts/setup lock
 
 clean:  ## remove what the other commands made
-	rm -rf .venv build dist web/node_modules web/dist src/greenroom/server/page test-results
+	rm -rf .venv build dist web/node_modules web/dist src/greenroom/server/page src/greenroom/lab/report/built test-results
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

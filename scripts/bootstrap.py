@@ -1,8 +1,8 @@
 """Makes a fresh clone ready: virtual environment, locked packages, the built page, the project itself.
 
 Standard library only, so that Python is all a machine must have. Everything lands in `.venv/`,
-`web/node_modules/` and `src/greenroom/server/page/`; nothing is installed outside the clone. Run again, it
-does only what has changed since, which is usually nothing.
+`web/node_modules/`, `src/greenroom/server/page/` and `src/greenroom/lab/report/built/`; nothing is installed
+outside the clone. Run again, it does only what has changed since, which is usually nothing.
 
     python scripts/bootstrap.py run      what `greenroom serve` needs (the default)
     python scripts/bootstrap.py dev      and what the tests need

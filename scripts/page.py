@@ -1,4 +1,4 @@
-"""Builds the web page (`web/`) into the package, with whatever Node this machine has or can get.
+"""Builds `web/` into the package (the page, and the charts of the soak report) with the Node there is.
 
 Standard library only: it runs before anything is installed, from three places: `bootstrap.py`, the build hook
 of the package (`hatch_build.py`) and the command line.
@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 PAGE = ROOT / "src" / "greenroom" / "server" / "page"
+REPORT = ROOT / "src" / "greenroom" / "lab" / "report" / "built"
 STAMP = WEB / "node_modules" / ".greenroom-page"
 
 #: The page's build needs ^20.19 or >= 22.12: older ones lack `require()` of ES modules.
@@ -140,9 +141,15 @@ def _sources() -> Iterator[Path]:
         yield from (Path(folder, name) for name in files)
 
 
+def missing() -> list[Path]:
+    """What a build must leave and is not there: the page, and the charts of the soak report."""
+    wanted = (PAGE / "index.html", REPORT / "uplot.js", REPORT / "uplot.css")
+    return [path for path in wanted if not path.is_file()]
+
+
 def is_built() -> bool:
     """Whether there is a page, however old."""
-    return (PAGE / "index.html").is_file()
+    return not missing()
 
 
 def is_current() -> bool:
@@ -174,8 +181,8 @@ def build(node: Node) -> None:
         STAMP.unlink(missing_ok=True)
         _npm(node, "ci", "--no-audit", "--no-fund", "--loglevel=error")
     _npm(node, "run", "build")
-    if not is_built():
-        raise PageError(f"npm run build ended without an error but left no {PAGE / 'index.html'}")
+    if lacking := missing():
+        raise PageError(f"npm run build ended without an error but left no {lacking[0]}")
     STAMP.write_text(f"{fingerprint()}\n{_lock_hash()}\n", encoding="utf-8")
 
 

@@ -14,6 +14,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // A strict content security policy must be able to forbid inline data for scripts and styles.
     assetsInlineLimit: 0,
+    // The notices of the libraries in the build, which their licences ask for.
+    license: { fileName: "licenses.md" },
   },
   server: {
     proxy: {

@@ -12,9 +12,9 @@ from tests.lab.test_evidence import CAUSES, sound_run
 
 from greenroom.lab.display import verdict_view, visits_table
 from greenroom.lab.record import FORMAT, NotARun, Run, load, save
-from greenroom.lab.report import render
+from greenroom.lab.report import NotBuilt, render
 from greenroom.lab.report_command import run_report, unique_labels
-from greenroom.lab.soak_command import document
+from greenroom.lab.soak_command import Wanted, document, run_soak
 from greenroom.lab.table import ordinal, rows, seconds
 from greenroom.lab.verdict import FIGURES, judge
 
@@ -83,6 +83,39 @@ def test_the_page_has_every_figure_and_both_languages(run: Run):
     assert {chart["name"] for chart in data["charts"]} == set(judge(run).trends)
     assert page.count('<span lang="en">') == page.count('<span lang="zh">')
     assert all(FIGURES[chart["name"]].title_zh in page for chart in data["charts"])
+
+
+def test_the_page_carries_the_charts_and_their_licence(run: Run):
+    """The chart library stands in the file as built from the npm package, with its notice."""
+    page = render([run], [""])
+    assert "var uPlot=" in page
+    assert page.count("Permission is hereby granted") == 2  # script and style
+
+
+@pytest.fixture
+def unbuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the sources in which nothing of `web/` was built."""
+    monkeypatch.setattr("greenroom.lab.report.page.files", lambda _: tmp_path)
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_without_the_built_charts_the_report_says_how_to_build_them(run: Run, tmp_path: Path):
+    """`greenroom report` ends as an error of usage that names the command."""
+    with pytest.raises(NotBuilt, match="make page"):
+        render([run], [""])
+    save(document(run, judge(run)), tmp_path / "run.json")
+    out = console()
+    assert run_report([tmp_path / "run.json"], tmp_path / "out.html", "en", out) == 2
+    assert "make page" in out.export_text()
+    assert not (tmp_path / "out.html").exists()
+
+
+@pytest.mark.usefixtures("unbuilt")
+def test_a_soak_that_could_not_write_its_report_does_not_begin(tmp_path: Path):
+    """What is missing is said before the visits, not after an hour of them."""
+    out = console()
+    assert run_soak(Wanted(url="ws://127.0.0.1:9/client-ws", report=tmp_path / "out.html"), out) == 2
+    assert "make page" in out.export_text()
 
 
 def test_words_of_a_server_stay_words(run: Run):

@@ -30,18 +30,20 @@ def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     built = tmp_path / "page"
     monkeypatch.setattr(page, "WEB", folder)
     monkeypatch.setattr(page, "PAGE", built)
+    monkeypatch.setattr(page, "REPORT", tmp_path / "report")
     monkeypatch.setattr(page, "STAMP", folder / "node_modules" / ".stamp")
     return folder
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> page.Node:
-    """A Node whose npm writes down what it was asked, and builds an index.html."""
-    built = tmp_path / "page"
+    """A Node whose npm writes down what it was asked, and builds an index.html and the report's charts."""
+    built, report = tmp_path / "page", tmp_path / "report"
     program(
         tmp_path / "bin" / "npm",
         f'echo "$*" >> "{tmp_path}/asked"\n'
-        f'[ "$1" = run ] && mkdir -p "{built}" && echo page > "{built}/index.html"\nexit 0',
+        f'[ "$1" = run ] && mkdir -p "{built}" "{report}" && echo page > "{built}/index.html"'
+        f' && touch "{report}/uplot.js" "{report}/uplot.css"\nexit 0',
     )
     return page.Node((24, 0), tmp_path / "bin", (str(tmp_path / "bin" / "npm"),), "the test")
 
@@ -128,6 +130,14 @@ def test_a_removed_page_is_not_current(web: Path, node: page.Node) -> None:
     """Without the page itself, its stamp says nothing."""
     page.build(node)
     (page.PAGE / "index.html").unlink()
+    assert not page.is_current()
+
+
+@posix
+def test_removed_charts_of_the_report_are_not_current(web: Path, node: page.Node) -> None:
+    """The soak report's charts are part of the build."""
+    page.build(node)
+    (page.REPORT / "uplot.css").unlink()
     assert not page.is_current()
 
 

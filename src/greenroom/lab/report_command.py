@@ -34,10 +34,13 @@ def run_report(
     labels = unique_labels(paths)
     console.print(side_by_side(runs, labels, language))
     if target is not None:
-        from greenroom.lab.report import write_report
+        from greenroom.lab.report import NotBuilt, write_report
 
         try:
             write_report(runs, target, labels)
+        except NotBuilt as error:
+            console.print(f"greenroom report: {error}", style="red", markup=False, highlight=False)
+            return USAGE
         except OSError as error:
             console.print(f"greenroom report: cannot write {target}: {error.strerror}", style="red")
             return USAGE

@@ -17,6 +17,7 @@ from greenroom.lab.olv import OlvVisitor
 from greenroom.lab.plan import MODES, NoSuchMode, steps
 from greenroom.lab.process import NoProcess, ProcessTree, find_by_port
 from greenroom.lab.record import Run, Visit, save
+from greenroom.lab.report import NotBuilt, check_built, write_report
 from greenroom.lab.script import BadScript, Script, read_script
 from greenroom.lab.scripted import ScriptVisitor
 from greenroom.lab.soak import Options, Soak
@@ -67,7 +68,7 @@ def run_soak(wanted: Wanted, console: Console | None = None) -> int:
             address = wanted.url or (script.url if script is not None else "")
             url = websocket_url(address, "/" if script is not None else "/client-ws")
             run = _measure(wanted, console, url, wanted.pid, script, script.name if script else "")
-    except (BadAddress, BadScript, NoProcess, NoSuchMode, Unreachable, CannotStart) as error:
+    except (BadAddress, BadScript, NoProcess, NoSuchMode, NotBuilt, Unreachable, CannotStart) as error:
         console.print(f"greenroom soak: {error}", style="red", markup=False, highlight=False)
         return USAGE
     except KeyboardInterrupt:
@@ -83,6 +84,8 @@ def _check(wanted: Wanted, script: Script | None) -> None:
     """Refuse what cannot work before anything is started."""
     if wanted.mode not in MODES:
         raise NoSuchMode(f"no mode {wanted.mode!r}: it is one of {', '.join(MODES)}")
+    if wanted.report is not None:
+        check_built()
     if script is None:
         return
     if not (wanted.url or script.url):
@@ -176,8 +179,6 @@ def _written(wanted: Wanted, console: Console, run: Run, verdict: Verdict) -> in
             save(document(run, verdict), wanted.json)
             console.print(f"Written: {wanted.json}", highlight=False)
         if wanted.report is not None:
-            from greenroom.lab.report import write_report
-
             write_report([run], wanted.report, [""])
             console.print(f"Written: {wanted.report}", highlight=False)
     except OSError as error:

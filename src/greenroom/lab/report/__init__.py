@@ -1,5 +1,5 @@
 """Reports: one HTML file that needs no network, in light and dark, English and Chinese."""
 
-from greenroom.lab.report.page import render, write_report
+from greenroom.lab.report.page import NotBuilt, check_built, render, write_report
 
-__all__ = ["render", "write_report"]
+__all__ = ["NotBuilt", "check_built", "render", "write_report"]

@@ -33,13 +33,26 @@ WORDS = {
 }
 
 
+class NotBuilt(Exception):
+    """The charts, which are built together with the page, are not there."""
+
+
+def check_built() -> None:
+    """Raise NotBuilt, with what to do, where no report can be drawn: to be asked before a long run, too."""
+    if not files("greenroom.lab.report").joinpath("built", "uplot.js").is_file():
+        raise NotBuilt(
+            "the report's charts are not built: run `make page`, or `python scripts/bootstrap.py page`"
+        )
+
+
 def write_report(runs: Sequence[Run], path: Path, labels: Sequence[str]) -> None:
-    """Judge the runs and write one HTML file. Raises OSError if it cannot be written."""
+    """Judge the runs and write one HTML file. Raises OSError if it cannot be written, and NotBuilt."""
     path.write_text(render(runs, labels), encoding="utf-8")
 
 
 def render(runs: Sequence[Run], labels: Sequence[str]) -> str:
-    """The whole file."""
+    """The whole file. Raises NotBuilt."""
+    check_built()
     judged = [(label, run, judge(run)) for label, run in zip(labels, runs, strict=True)]
     name = "title" if len(runs) == 1 else "compared"
     data = {"charts": charts(judged), "x": WORDS["x"]}
@@ -54,11 +67,11 @@ def render(runs: Sequence[Run], labels: Sequence[str]) -> str:
     ]  # fmt: skip
     return _SHELL.format(
         title=WORDS[name][0],
-        style=_asset("uplot/uPlot.min.css") + _asset("page.css"),
+        style=_asset("built/uplot.css") + _asset("page.css"),
         body="\n".join(parts),
         # A script ends at the first "</", wherever it stands.
         data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-        chart_library=_asset("uplot/uPlot.iife.min.js").replace("</", "<\\/"),
+        chart_library=_asset("built/uplot.js").replace("</", "<\\/"),
         script=_asset("page.js"),
     )
 
