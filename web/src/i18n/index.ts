@@ -1,42 +1,13 @@
-// Picks the language and fills in words.
+// The chat page's words in the chosen language.
 
 import { en, type Key, type Words } from "./en";
+import { fill, type Language } from "./language";
 import { zh } from "./zh";
 
 export type { Key } from "./en";
-export const languages = { en, zh } satisfies Record<string, Words>;
-export type Language = keyof typeof languages;
+export { dateTag, languageTag, pickLanguage, relativeTime, type Language } from "./language";
+export const languages = { en, zh } satisfies Record<Language, Words>;
 export type Translate = (key: Key, values?: Record<string, string | number>) => string;
-
-/** The first of the browser's languages that we speak; English if none. */
-export function pickLanguage(wanted: readonly string[]): Language {
-  for (const tag of wanted) {
-    const base = tag.toLowerCase().split("-")[0];
-    if (base === "zh" || base === "en") return base;
-  }
-  return "en";
-}
-
-/** The tag for `lang` attributes and for dates. */
-export function languageTag(language: Language): string {
-  return language === "zh" ? "zh-CN" : "en";
-}
-
-/** The variant of the page's language that the browser writes dates in: `en-GB` has other ones than `en-US`. */
-export function dateTag(language: Language, wanted: readonly string[]): string {
-  const tag = languageTag(language);
-  const base = tag.split("-")[0];
-  return wanted.find((one) => one.toLowerCase().split("-")[0] === base && isTag(one)) ?? tag;
-}
-
-/** Some systems hand the browser names such as `en-US@posix`, at which dates throw. */
-function isTag(text: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(text).length > 0;
-  } catch {
-    return false;
-  }
-}
 
 export function translator(language: Language): Translate {
   const words = languages[language];
@@ -45,27 +16,4 @@ export function translator(language: Language): Translate {
 
 export function isKey(text: string): text is Key {
   return Object.hasOwn(en, text);
-}
-
-function fill(text: string, values: Record<string, string | number> = {}): string {
-  return text.replace(/\{(\w+)\}/g, (hole, name: string) => String(values[name] ?? hole));
-}
-
-const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
-  ["minute", 60],
-  ["hour", 3600],
-  ["day", 86_400],
-  ["week", 604_800],
-  ["month", 2_629_800],
-  ["year", 31_557_600],
-];
-
-/** "5 minutes ago", in the page's language; empty if `stamp` is not a time. */
-export function relativeTime(stamp: string | null, now: number, language: Language): string {
-  const time = stamp === null ? Number.NaN : Date.parse(stamp);
-  if (Number.isNaN(time)) return "";
-  const seconds = Math.min(0, (time - now) / 1000);
-  const format = new Intl.RelativeTimeFormat(languageTag(language), { numeric: "auto" });
-  const step = STEPS.findLast(([, size]) => -seconds >= size);
-  return step ? format.format(Math.round(seconds / step[1]), step[0]) : format.format(0, "second");
 }
