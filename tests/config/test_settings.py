@@ -108,7 +108,7 @@ def test_all_errors_at_once(home: Path):
             'environment variable GREENROOM_SERVER__PRT: server.prt: unknown field; did you mean "port"?',
             "command line: voice.tts.slots: 0 is out of range; use 1..64",
             "command line: nothing: unknown field; known here: server, limits, agent, voice, rooms, queue, "
-            "sources, log, data_dir, character, characters_dir",
+            "sources, ops, log, data_dir, character, characters_dir",
         ]
     )
 

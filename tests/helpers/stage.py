@@ -46,7 +46,7 @@ from greenroom.protocol import decode_server, encode
 from greenroom.sessions.outbox import OutboxClosed
 from greenroom.sessions.router import Router
 from greenroom.sessions.service_context import ServiceContext
-from greenroom.sessions.services import NoMeter, Services, VoicePool
+from greenroom.sessions.services import NoMeter, Services, TurnEnd, VoicePool
 from greenroom.tasks import TaskScope
 from greenroom.voice import Speech, SpeechEngine, SpeechError, SpeechStatistics
 
@@ -330,11 +330,18 @@ class Meter(NoMeter):
 
     def __init__(self) -> None:
         self.turns: list[str] = []
+        self.visits: list[bool] = []
+        self.running = 0
         self.closed: list[bool] = []
         self.refusals: list[str] = []
 
-    def turn_ended(self, how: str, first_reply_seconds: float | None, seconds: float) -> None:
-        self.turns.append(how)
+    def turn_began(self) -> None:
+        self.running += 1
+
+    def turn_ended(self, turn: TurnEnd) -> None:
+        self.running -= 1
+        self.turns.append(turn.how)
+        self.visits.append(turn.visit)
 
     def client_closed(self, seconds: float, clean: bool) -> None:
         self.closed.append(clean)

@@ -6,6 +6,7 @@ from tests.helpers.stage import Stage, staged
 from tests.live.theatre import Theatre
 
 from greenroom.server.metrics import Metrics
+from greenroom.server.ops.recorder import Recorder
 
 
 def series(metrics: Metrics) -> dict[str, float]:
@@ -20,7 +21,7 @@ async def test_each_open_room_has_its_series(stage: Stage) -> None:
     async with Theatre(
         stage, rooms={"grace_seconds": 0}, queue={"per_sender": 1, "merge_seconds": 5}
     ) as theatre:
-        metrics = Metrics()
+        metrics = Metrics(Recorder(100, 10))
         metrics.watch_rooms(theatre.rooms.statistics)
         assert series(metrics) == {}
         a, b = theatre.enter("red"), theatre.enter("blue")

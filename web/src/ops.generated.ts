@@ -57,6 +57,8 @@ export interface OpsBaseline {
   /** How many visits it is made of. */
   visits: number;
   k: number;
+  /** Of whom: replies of others may take longer by nature. */
+  character: string;
 }
 
 /** What the hint rests on. */

@@ -72,6 +72,8 @@ class EngineStatistics:
     aborted: int = 0
     """Streams whose consumer was cancelled or closed them before their end."""
     failed: int = 0
+    slots: int = 0
+    """Streams at once; 0: no limit."""
 
 
 class AgentEngine(ABC):

@@ -134,4 +134,5 @@ class BuiltinEngine(AgentEngine):
             finished=self._finished,
             aborted=self._aborted,
             failed=self._failed,
+            slots=self._slots.limit,
         )

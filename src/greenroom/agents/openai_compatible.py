@@ -199,6 +199,7 @@ class OpenAICompatibleEngine(AgentEngine):
             finished=self._finished,
             aborted=self._aborted,
             failed=self._failed,
+            slots=self._slots.limit,
         )
 
 

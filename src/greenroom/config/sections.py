@@ -24,6 +24,7 @@ __all__ = [
     "LogSettings",
     "ModerationSettings",
     "OpenAISettings",
+    "OpsSettings",
     "QueueSettings",
     "RoomSettings",
     "Section",
@@ -217,6 +218,34 @@ class RoomSettings(Section):
     max_concurrent_forwards: int = Field(default=5, ge=1, le=1000)
     """Conversations at once, over all rooms."""
     conversation_seconds: Seconds = 240
+
+
+class OpsSettings(Section):
+    """The ops room: what `/ops` and `greenroom top` show."""
+
+    enabled: bool = True
+    max_subscribers: int = Field(default=200, ge=1, le=10_000)
+    """Pages and terminals that watch at the same time."""
+    subscriber_bytes: Bytes = 4 * 1024 * 1024
+    """One that leaves more than this unread is dropped."""
+    subscriber_seconds: Seconds = 30
+    """One that reads nothing for so long, although there is something to read, is dropped."""
+    history_seconds: int = Field(default=900, ge=60, le=7200)
+    """How long each second is kept."""
+    history_hours: int = Field(default=12, ge=1, le=168)
+    """How long each half minute is kept."""
+    visits: int = Field(default=2000, ge=100, le=20_000)
+    """The latest visits that are kept."""
+    closes: int = Field(default=100, ge=1, le=1000)
+    """The latest closes that are kept."""
+    tree_nodes: int = Field(default=2000, ge=50, le=10_000)
+    """Owners and tasks on one page of the tree."""
+    soak: bool = True
+    """Whether a soak may be started from the page."""
+    soak_visits: int = Field(default=200, ge=1, le=10_000)
+    """The most visits of such a soak."""
+    soak_seconds: Seconds = 900
+    """Such a soak is ended after this long."""
 
 
 Word = Annotated[str, Field(min_length=1, max_length=100)]

@@ -28,6 +28,7 @@ from greenroom.config.sections import (
     LimitSettings,
     LogSettings,
     OpenAISettings,
+    OpsSettings,
     QueueSettings,
     RoomSettings,
     Section,
@@ -44,6 +45,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "OpenAISettings",
+    "OpsSettings",
     "QueueSettings",
     "RoomSettings",
     "ServerSettings",
@@ -77,6 +79,7 @@ class Settings(Section):
     queue: QueueSettings = QueueSettings()
     sources: tuple[SourceSettings, ...] = Field(default=(), max_length=100)
     """Live chats that feed rooms."""
+    ops: OpsSettings = OpsSettings()
     log: LogSettings = LogSettings()
     data_dir: Path | None = None
     """Histories and the user's own files; None: the system's place for them."""

@@ -121,6 +121,11 @@ class Turn:
         self._character = stage.character
 
     @property
+    def character(self) -> Character:
+        """Who answers."""
+        return self._character
+
+    @property
     def shown(self) -> str:
         """All text handed to the client so far."""
         return "".join(self._shown)

@@ -161,6 +161,11 @@ class ProxyMessageQueue:
     def has_pending_messages(self) -> bool:
         return len(self._policy) > 0
 
+    @property
+    def waiting(self) -> int:
+        """Messages that wait."""
+        return len(self._policy)
+
     # -- through -------------------------------------------------------------------------------------------
 
     async def _consume_loop(self) -> None:

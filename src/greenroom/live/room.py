@@ -71,6 +71,7 @@ class RoomStatistics:
 class RoomContext(ServiceContext):
     """The character's side: knows when a conversation's end goes out, and waits for nobody's playback."""
 
+    is_page = False
     audience: Audience
     before_end: Callable[[Turn], Awaitable[None]]
 

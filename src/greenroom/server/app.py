@@ -7,13 +7,15 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from greenroom.config.paths import shipped_avatars, shipped_backgrounds
 from greenroom.config.settings import Settings
 from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.files import AVATARS, BACKGROUNDS, CORS, Page, PictureFolder
+from greenroom.server.ops.room import OpsRoom
+from greenroom.server.ops.routes import OpsRoutes
 from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.status import Status
 from greenroom.server.tools import SpeechTool
@@ -34,15 +36,18 @@ def create_app(
     rooms: ProxyEndpoint | None,
     status: Status,
     backgrounds: PictureFolder,
+    ops: OpsRoom | None,
 ) -> Starlette:
     """Build the application; reads the built page and the shipped pictures into memory."""
     settings = services.settings
     paths = settings.paths
     tool = SpeechTool(services)
     models = LiveModels(paths.live2d_models)
-    page = Page(settings.server.page_dir or PAGE, seed=settings.server.page_dir is not None)
+    own = Page(PAGE, seed=False)
+    other = settings.server.page_dir
+    page = own if other is None else Page(other, seed=True, fallback=own)
     get = ["GET"]
-    routes: list[Route | Mount | WebSocketRoute] = [
+    routes: list[BaseRoute] = [
         WebSocketRoute("/client-ws", clients),
         Route("/health/live", status.live, methods=get),
         Route("/health/ready", status.ready, methods=get),
@@ -66,6 +71,8 @@ def create_app(
         routes.insert(1, WebSocketRoute("/proxy-ws", rooms))
     if paths.live2d_models.is_dir():
         routes.append(Mount("/live2d-models", CorsFiles(directory=paths.live2d_models)))
+    if ops is not None:
+        routes += OpsRoutes(ops, own).routes()
     routes.append(Route("/{path:path}", page.__call__, methods=get))
     return Starlette(routes=routes)
 

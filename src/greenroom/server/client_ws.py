@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from uuid import uuid4
@@ -12,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from greenroom.config.errors import ConfigError
+from greenroom.server.addresses import is_loopback
 from greenroom.server.socket_protocol import SCOPE_KEY, SocketProtocol
 from greenroom.sessions.outbox import OutboxClosed, Sink
 from greenroom.sessions.router import Router
@@ -125,15 +125,3 @@ def reason_of(event: MutableMapping[str, Any]) -> str:
     }
     texts |= {1011: "no answer to a ping", 1012: "the server shuts down", 1013: "does not read"}
     return texts.get(code or 0, f"closed with {code}")
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is this machine's own; Unix sockets have none and count as such."""
-    if not address:
-        return True
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return bool((mapped or found).is_loopback)

@@ -152,10 +152,14 @@ class Page:
         folder: the build.
         seed: put the addresses the page should use into its `index.html`, for clients that keep them in the
             browser's storage and start with fixed ones.
+        fallback: whose `assets/` are served beside this build's: the ops page has its own.
     """
 
-    def __init__(self, folder: Path, *, seed: bool) -> None:
+    def __init__(self, folder: Path, *, seed: bool, fallback: Page | None = None) -> None:
         self._files = read_folder(folder) if folder.is_dir() else {}
+        for name, stored in () if fallback is None else fallback._files.items():
+            if name.startswith("assets/"):
+                self._files.setdefault(name, stored)
         self.built = "index.html" in self._files
         if not self.built:
             self._files["index.html"] = stored_file(NOT_BUILT.encode(), "index.html")
@@ -164,6 +168,13 @@ class Page:
             head = html.lower().find("<head>")
             at = head + len("<head>") if head >= 0 else 0
             self._files["index.html"] = stored_file((html[:at] + SEED + html[at:]).encode(), "index.html")
+
+    def file(self, request: Request, name: str) -> Response:
+        """One file of the build by its name; `NOT_BUILT` if it is not there."""
+        stored = self._files.get(name)
+        if stored is None:
+            stored = stored_file(NOT_BUILT.encode(), name)
+        return stored.response(request, {})
 
     async def __call__(self, request: Request) -> Response:
         path = request.path_params.get("path", "")

@@ -23,6 +23,8 @@ from greenroom.live.sources.runner import SourceRunner
 from greenroom.server.app import backgrounds_of, create_app
 from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.metrics import Metrics
+from greenroom.server.ops.recorder import Recorder
+from greenroom.server.ops.room import OpsRoom
 from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
@@ -41,13 +43,15 @@ class Lifetime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.recorder = Recorder(settings.ops.visits, settings.ops.closes)
+        self.metrics = Metrics(self.recorder)
         self.root = TaskScope("server", observer=self.metrics, close_timeout=settings.limits.close_seconds)
         self.services: Services
         self.status: Status
         self.clients: ClientEndpoint
         self.rooms: Rooms
         self.sources: list[SourceRunner] = []
+        self.ops: OpsRoom | None = None
         self.app: Any
         self._lease: EngineLease | None = None
 
@@ -90,13 +94,17 @@ class Lifetime:
         self.status.rooms = self.rooms
         self.metrics.watch_rooms(self.rooms.statistics)
         proxy = ProxyEndpoint(self.services, self.rooms) if settings.rooms.enabled else None
-        self.app = create_app(self.services, self.clients, proxy, self.status, backgrounds)
+        if settings.ops.enabled:
+            self.ops = OpsRoom(settings, self.root, self.services, self.rooms, self.recorder)
+        self.app = create_app(self.services, self.clients, proxy, self.status, backgrounds, self.ops)
         await warm_up(self.services)
         log.info("agent chosen", agent=agent.kind, why=why)
         self.status.not_ready = f"loading the agent of {first.conf_name}"
         self.sources = start_sources(
             settings.sources, self.root.child("sources"), self.rooms.on_message, os.environ
         )
+        if self.ops is not None:
+            self.ops.start()
         loading = maintenance.start(self._load, first.conf_name, name="load first agent")
         await loading.wait(LOADING_SECONDS)
 
@@ -114,12 +122,16 @@ class Lifetime:
         """First step of a shutdown: refuse new clients, tell balancers."""
         self.clients.accepting = False
         self.rooms.stop()
+        if self.ops is not None:
+            self.ops.stop()
         self.status.not_ready = "shutting down"
 
     async def close(self, seconds: float) -> None:
         """End everything within about `seconds`; each part has its share, and says what kept it."""
         began = monotonic()
         await self._stage("rooms", self._close_rooms, seconds / 2)
+        if self.ops is not None:
+            await self._stage("ops", self.ops.close, seconds / 2)
         report = await self.root_close(seconds / 2)
         if self._lease is not None:
             self._lease.release()

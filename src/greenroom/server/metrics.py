@@ -8,8 +8,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from greenroom.live.room import RoomStatistics
+from greenroom.server.ops.recorder import Recorder
 from greenroom.server.room_metrics import RoomCollector
 from greenroom.sessions.registry import Registry
+from greenroom.sessions.services import TurnEnd
 from greenroom.tasks import CloseReport, Job, JobInfo, TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.tasks")
@@ -18,9 +20,14 @@ REPLY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 
 
 
 class Metrics:
-    """What the server counts: implements `sessions.services.Meter` and `tasks.Observer`."""
+    """What the server counts: implements `sessions.services.Meter` and `tasks.Observer`.
 
-    def __init__(self) -> None:
+    Args:
+        recorder: keeps what the ops page shows.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self.registry = CollectorRegistry()
         self._turns = Counter(
             "greenroom_turns_total", "Turns by how they ended.", ["how"], registry=self.registry
@@ -71,11 +78,15 @@ class Metrics:
 
     # -- sessions.services.Meter
 
-    def turn_ended(self, how: str, first_reply_seconds: float | None, seconds: float) -> None:
-        self._turns.labels(how).inc()
-        self._turn.observe(seconds)
-        if first_reply_seconds is not None:
-            self._first.observe(first_reply_seconds)
+    def turn_began(self) -> None:
+        self._recorder.turn_began()
+
+    def turn_ended(self, turn: TurnEnd) -> None:
+        self._turns.labels(turn.how).inc()
+        self._turn.observe(turn.seconds)
+        if turn.first_reply_seconds is not None:
+            self._first.observe(turn.first_reply_seconds)
+        self._recorder.turn_ended(turn)
 
     def client_closed(self, seconds: float, clean: bool) -> None:
         self._closes.observe(seconds)
@@ -93,9 +104,10 @@ class Metrics:
 
     def job_abandoned(self, info: JobInfo) -> None:
         self._abandoned.inc()
+        self._recorder.abandoned += 1
         log.error(
             "a task was abandoned", task=f"{info.owner}/{info.name}", site=info.site, stack=list(info.stack)
         )
 
     def scope_closed(self, report: CloseReport) -> None:
-        pass
+        self._recorder.scope_closed(report)

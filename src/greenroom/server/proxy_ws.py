@@ -14,7 +14,8 @@ import structlog
 
 from greenroom.live.rooms import RoomRefused, Rooms
 from greenroom.live.viewer import Viewer
-from greenroom.server.client_ws import Receive, Scope, Send, is_loopback, reason_of
+from greenroom.server.addresses import is_loopback
+from greenroom.server.client_ws import Receive, Scope, Send, reason_of
 from greenroom.server.socket_protocol import SCOPE_KEY, text_frame
 from greenroom.sessions.outbox import OutboxClosed
 from greenroom.sessions.services import Services

@@ -16,6 +16,7 @@ import uvicorn
 
 from greenroom import __version__
 from greenroom.config.settings import Settings
+from greenroom.server.http_protocol import HttpProtocol
 from greenroom.server.lifetime import Lifetime
 from greenroom.server.socket_protocol import SocketProtocol
 
@@ -105,6 +106,7 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
     server = Server(
         uvicorn.Config(
             lifetime.app,
+            http=HttpProtocol,
             ws=SocketProtocol,
             lifespan="off",
             log_config=None,
@@ -126,6 +128,8 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
         "server started", version=__version__, url=url, pid=os.getpid(), seconds=round(monotonic() - began, 2)
     )
     serving = lifetime.root.start(server.serve, [listener], name="http server")
+    if lifetime.ops is not None:
+        lifetime.ops.soak.url = url
     # Told when it answers, not when it has begun to listen.
     on_ready(url)
     await serving.wait()

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from greenroom.live.rooms import Rooms
-from greenroom.server.client_ws import is_loopback
 from greenroom.server.metrics import Metrics
+from greenroom.server.ops.access import ops_allowed
 from greenroom.sessions.services import Services
 from greenroom.tasks import TaskScope, abandoned, census
 
@@ -88,6 +88,6 @@ def _json(value: Any) -> Response:
 
 
 def _only_here(request: Request) -> Response | None:
-    if is_loopback(request.client.host if request.client else ""):
+    if ops_allowed(request.scope):
         return None
     return PlainTextResponse("Only for this machine.", status_code=403)

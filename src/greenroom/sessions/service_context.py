@@ -85,6 +85,9 @@ class Earlier:
 class ServiceContext:
     """One client's session. `open`, then `receive` (see `router`), finally `close`."""
 
+    is_page = True
+    """Whether its first turn is a visitor's; a room's is that of many."""
+
     def __init__(self, services: Services, connection: Connection, client_uid: str, address: str) -> None:
         limits = services.settings.limits
         self.services = services

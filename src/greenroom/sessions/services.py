@@ -22,10 +22,26 @@ from greenroom.voice import SpeechEngine, create_speech_engine
 log = structlog.stdlib.get_logger("greenroom.sessions")
 
 
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """A turn that has ended, in seconds."""
+
+    how: str
+    """`finished`, `cut off` or `client gone`."""
+    first_reply_seconds: float | None
+    """From its start to its first sentence; None if none came."""
+    seconds: float
+    visit: bool
+    """Whether it was the first one of a page."""
+    character: str
+    """Its `conf_name`."""
+
+
 class Meter(Protocol):
     """Counts what clients do; the server puts its metrics behind it."""
 
-    def turn_ended(self, how: str, first_reply_seconds: float | None, seconds: float) -> None: ...
+    def turn_began(self) -> None: ...
+    def turn_ended(self, turn: TurnEnd) -> None: ...
     def client_closed(self, seconds: float, clean: bool) -> None: ...
     def refused(self, what: str) -> None: ...
 
@@ -33,7 +49,10 @@ class Meter(Protocol):
 class NoMeter:
     """Counts nothing."""
 
-    def turn_ended(self, how: str, first_reply_seconds: float | None, seconds: float) -> None:
+    def turn_began(self) -> None:
+        pass
+
+    def turn_ended(self, turn: TurnEnd) -> None:
         pass
 
     def client_closed(self, seconds: float, clean: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from greenroom.config.settings import LimitSettings
 from greenroom.conversation.turn import INTERRUPTED, Turn, TurnInput, TurnLimits
 from greenroom.sessions.outbox import OutboxClosed
+from greenroom.sessions.services import TurnEnd
 from greenroom.tasks import AnyJob, Job, QueuedJob, ScopeClosed, ScopeFull, current_job
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Turns:
         self._turn: Turn | None = None
         self._job: Job[Any] | None = None
         self._jobs: list[AnyJob[Any]] = []
+        self._visit = context.is_page
+        """Whether the next turn that ends is the first one of a visit."""
 
     @property
     def current(self) -> Turn | None:
@@ -66,6 +69,8 @@ class Turns:
         job = self._job = current_job()
         began = monotonic()
         how = "finished"
+        meter = self._context.services.meter
+        meter.turn_began()
         try:
             await turn.run()
         except OutboxClosed:
@@ -76,7 +81,9 @@ class Turns:
         finally:
             if self._job is job:
                 self._turn = self._job = None
-            self._context.services.meter.turn_ended(how, turn.first_reply_seconds, monotonic() - began)
+            visit, self._visit = self._visit, False
+            seconds = monotonic() - began
+            meter.turn_ended(TurnEnd(how, turn.first_reply_seconds, seconds, visit, turn.character.conf_name))
 
     async def idle(self) -> None:
         """Wait until no turn runs or waits."""

@@ -10,9 +10,9 @@
 Standard library only; works with asyncio and uvloop. See docs/owning-tasks.md.
 """
 
-from ._census import abandoned, census
+from ._census import abandoned, abandoned_jobs, census, find_job
 from ._errors import ForeignTask, JobCancelled, ScopeClosed, ScopeFull, TaskCoreError
-from ._job import AnyJob, Job, Policy, QueuedJob, State, current_job
+from ._job import AnyJob, Job, Policy, QueuedJob, State, await_stack, current_job
 from ._report import CloseReport, JobInfo, LoggingObserver, Observer, ScopeStatistics
 from ._scope import TaskScope
 from ._slot import LatestSlot
@@ -38,7 +38,10 @@ __all__ = [
     "TaskCoreError",
     "TaskScope",
     "abandoned",
+    "abandoned_jobs",
+    "await_stack",
     "census",
     "current_job",
+    "find_job",
     "strict",
 ]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SLICE = 250
 """Jobs looked at before the loop gets its turn: about 1 ms on a slow core."""
+MOST_WAITING = 100_000
+"""Waiting jobs of one scope that a search looks at."""
 
 _abandoned: dict[Job[Any], JobInfo] = {}
 
@@ -38,6 +40,30 @@ def abandoned() -> tuple[JobInfo, ...]:
     for job in [job for job in _abandoned if job.done() or job.get_loop().is_closed()]:
         del _abandoned[job]
     return tuple(info_of(job, stack=True) for job in _abandoned)
+
+
+def abandoned_jobs() -> tuple[Job[Any], ...]:
+    """The abandoned jobs of this process that still run, longest first."""
+    return tuple(job for job in _abandoned if not job.done())
+
+
+async def find_job(scope: TaskScope, id: str) -> Job[Any] | QueuedJob[Any] | None:
+    """The job with this id that runs or waits under a scope, or was abandoned; None if it has ended.
+
+    The loop runs between slices of the search.
+    """
+    looked = 0
+    for owner in (None, *scope.walk()):
+        jobs: list[Job[Any] | QueuedJob[Any]] = [*(abandoned_jobs() if owner is None else owner._running)]
+        if owner is not None:
+            jobs += owner.waiting_jobs(MOST_WAITING)
+        for job in jobs:
+            looked += 1
+            if looked % SLICE == 0:
+                await asyncio.sleep(0)
+            if job.id == id and not job.done():
+                return job
+    return None
 
 
 async def census(scope: TaskScope, *, stacks: bool = False, limit: int = 100_000) -> list[JobInfo]:

@@ -75,6 +75,11 @@ class _Described:
         """Seconds since it was started."""
         return monotonic() - self.created
 
+    @property
+    def id(self) -> str:
+        """Names it among all jobs of the process, also after its address was used again."""
+        return f"{id(self):x}-{int(self.created * 1e6):x}"
+
 
 class Job(asyncio.Task[T], _Described):
     """A running task with an owner. Awaitable like any task; made only by a scope."""

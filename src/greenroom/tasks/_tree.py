@@ -9,13 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from time import monotonic
 from typing import Any, Literal, Self, TypedDict, Unpack, get_args
 from weakref import WeakSet
 
 from ._admission import Admission
 from ._close import Closing
 from ._errors import ScopeClosed
-from ._job import Job, Policy
+from ._job import Job, Policy, QueuedJob
 from ._report import LoggingObserver, Observer, ScopeStatistics, log
 
 OnClose = Literal["cancel", "finish"]
@@ -66,8 +68,8 @@ class ScopeTree:
 
     __slots__ = (
         "__weakref__", "_children", "_closing", "_executor", "_limits", "_line", "_max_running", "_observer",
-        "_running", "_submitters", "close_timeout", "closed_by", "depth", "name", "open", "parent", "path",
-        "threads", *COUNTERS,
+        "_running", "_submitters", "close_timeout", "closed_by", "created", "depth", "name", "open", "parent",
+        "path", "threads", *COUNTERS,
     )  # fmt: skip
 
     started: int
@@ -95,6 +97,7 @@ class ScopeTree:
         self.name = name
         self.parent = parent
         self.open = True
+        self.created = monotonic()
         self.closed_by: str | None = None
         self.threads = threads
         self._max_running = NO_LIMIT if max_running is None else max_running
@@ -143,6 +146,15 @@ class ScopeTree:
     @property
     def children(self) -> frozenset[Self]:
         return frozenset(self._children)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many jobs of its own run and wait, without those of its children; costs next to nothing."""
+        return len(self._running), self._waiting
+
+    def waiting_jobs(self, limit: int) -> list[QueuedJob[Any]]:
+        """Its own jobs that have not begun, at most `limit`, in order."""
+        return [] if self._line is None else list(islice(self._line.records(), limit))
 
     @property
     def _waiting(self) -> int:

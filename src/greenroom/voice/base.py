@@ -35,6 +35,8 @@ class SpeechStatistics:
     finished: int
     failed: int
     cancelled: int
+    slots: int = 0
+    """Sentences at once; 0: no limit."""
 
 
 class SpeechEngine(ABC):

@@ -24,7 +24,8 @@ class ToneVoice(SpeechEngine):
 
     def __init__(self, scope: TaskScope, seconds_per_sentence: float = 1.0, slots: int = 1) -> None:
         self._seconds = seconds_per_sentence
-        self._scope = scope.child("tone voice", max_running=max(1, slots), max_waiting=MAX_WAITING)
+        self._slots = max(1, slots)
+        self._scope = scope.child("tone voice", max_running=self._slots, max_waiting=MAX_WAITING)
         self.description = f"tone voice ({seconds_per_sentence:g} s a sentence, {slots} at once)"
 
     async def synthesize(self, text: str) -> Speech:
@@ -48,6 +49,7 @@ class ToneVoice(SpeechEngine):
             finished=counts.finished,
             failed=counts.failed,
             cancelled=counts.cancelled + counts.dropped,
+            slots=self._slots,
         )
 
 

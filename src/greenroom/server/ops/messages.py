@@ -88,6 +88,8 @@ class OpsBaseline(Struct, frozen=True):
     visits: int
     """How many visits it is made of."""
     k: float
+    character: str
+    """Of whom: replies of others may take longer by nature."""
 
 
 class OpsVerdictFigures(Struct, frozen=True):

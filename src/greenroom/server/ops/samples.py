@@ -1,0 +1,78 @@
+"""The samples that are kept: each second for a quarter of an hour, each half minute for half a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import fmean
+
+from greenroom.server.ops.messages import OpsSample, OpsSamples
+from greenroom.server.ops.recorder import percentile
+from greenroom.server.ops.ring import Ring
+
+STEP_SECONDS = 1.0
+COARSE_SECONDS = 30
+FLOATS = ("t", "reply_ms_p50", "reply_ms_p95", "rss_mb", "cpu_pct", "loop_lag_ms")
+INTEGERS = (
+    "replies", "tasks", "slots_busy", "slots_waiting", "queue_waiting", "clients", "viewers", "threads", "fds",
+)  # fmt: skip
+WORST = frozenset({"loop_lag_ms", "slots_waiting", "queue_waiting"})
+"""Of these a coarse sample keeps the worst, of the others the mean: a short jam must not vanish in it."""
+KIND = "kind "
+
+
+class SampleHistory:
+    """The samples that are kept: each second for a while, each half minute for long."""
+
+    def __init__(self, seconds: int, hours: int) -> None:
+        self._fine = Ring(seconds, FLOATS, INTEGERS)
+        self._coarse = Ring(hours * 3600 // COARSE_SECONDS, (*FLOATS, *INTEGERS[1:]), INTEGERS[:1])
+        self._replies: list[float] = []
+        self._since: list[dict[str, float | None]] = []
+
+    def add(self, sample: OpsSample, replies: Iterable[float]) -> None:
+        """Keep a sample; `replies` are what its percentiles were made of."""
+        row = row_of(sample)
+        self._fine.append(row)
+        self._since.append(row)
+        self._replies.extend(replies)
+        if len(self._since) >= COARSE_SECONDS:
+            self._coarse.append(self._gathered())
+            self._since.clear()
+            self._replies.clear()
+
+    def fine(self) -> OpsSamples:
+        return _samples(self._fine, STEP_SECONDS)
+
+    def coarse(self) -> OpsSamples:
+        return _samples(self._coarse, COARSE_SECONDS)
+
+    @property
+    def fine_total(self) -> int:
+        return self._fine.total
+
+    @property
+    def coarse_total(self) -> int:
+        return self._coarse.total
+
+    def _gathered(self) -> dict[str, float | None]:
+        found: dict[str, float | None] = {}
+        for name in {name: None for row in self._since for name in row}:
+            values = [value for row in self._since if (value := row.get(name)) is not None]
+            found[name] = round(max(values) if name in WORST else fmean(values), 2) if values else None
+        found["t"] = self._since[-1]["t"]
+        found["replies"] = sum(row["replies"] or 0 for row in self._since)
+        found["reply_ms_p50"] = percentile(self._replies, 0.5)
+        found["reply_ms_p95"] = percentile(self._replies, 0.95)
+        return found
+
+
+def row_of(sample: OpsSample) -> dict[str, float | None]:
+    """A sample as a row of a ring; the kinds of tasks get columns of their own."""
+    row: dict[str, float | None] = {name: getattr(sample, name) for name in (*FLOATS, *INTEGERS)}
+    return row | {KIND + kind: count for kind, count in sample.tasks_by_kind.items()}
+
+
+def _samples(ring: Ring, step: float) -> OpsSamples:
+    columns = ring.columns()
+    kinds = {name.removeprefix(KIND): columns.pop(name) for name in tuple(columns) if name.startswith(KIND)}
+    return OpsSamples(step_s=step, tasks_by_kind=kinds, **columns)  # type: ignore[arg-type]  # pyright: ignore
