@@ -3,28 +3,22 @@
 Sans-I/O: a state machine `listening` ⇄ `active` over texts. In `listening` only a wake word is heard; what
 follows it is the message. In `active` everything is, until an end word or a long silence.
 
-Words are found as whole words. Scripts that put spaces between words make that simple: `AI` is not in `said`,
-`end` not in `friend`. Chinese and Japanese do not; there a word may stand anywhere, except that katakana and
-Latin runs are not cut in two. Width, case and the marks between the parts of a word do not matter.
+Words are found as whole words (see `conversation.words`): `AI` is not in `said`, `end` not in `friend`.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
+
+from greenroom.conversation.words import FoundWord, WordList
 
 WakeState = Literal["listening", "active"]
 WakeAction = Literal["wake_up", "sleep", "ignored", "pass"]
 MAX_HEARD = 4000
 """Characters of a text in which words are looked for: nobody calls a name after so many."""
-_GAP = r"[\W_]*"
 _MARKS = " \u3000\t\r\n,.!?;:~-—…，。！？；：、～·・)」』）”"
-_SHORT = 2
-"""Chinese or Japanese characters of a word that stand together; in longer ones there may be marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +29,6 @@ class WakeResult:
     message: str | None
     matched_word: str = ""
     language: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    text: str
-    language: str
-    pattern: re.Pattern[str]
 
 
 class WakeWordManager:
@@ -61,8 +48,8 @@ class WakeWordManager:
         idle_seconds: float,
         clock: Callable[[], float],
     ) -> None:
-        self._wake = _compile(wake)
-        self._end = _compile(end)
+        self._wake = _Words(wake)
+        self._end = _Words(end)
         self._idle_seconds = idle_seconds
         self._clock = clock
         self._last = clock()
@@ -77,24 +64,24 @@ class WakeWordManager:
         if self.state == "active" and self._idle_seconds and now - self._last > self._idle_seconds:
             self.state = "listening"
         self._last = now
-        folded, places = _fold(text[:MAX_HEARD])
+        heard = text[:MAX_HEARD]
         if self.state == "listening":
-            found = _first(self._wake, folded)
+            found = self._wake.first(heard)
             if found is None:
                 self.ignored_count += 1
                 return WakeResult("ignored", None)
-            word, match = found
+            word, language = found
             self.state = "active"
             self.wake_count += 1
-            rest = text[places[match.end()] :].lstrip(_MARKS).rstrip()
-            return WakeResult(
-                "wake_up", rest if any(c.isalnum() for c in rest) else None, word.text, word.language
-            )
-        found = _first(self._end, folded)
+            rest = text[word.end :].lstrip(_MARKS).rstrip()
+            message = rest if any(c.isalnum() for c in rest) else None
+            return WakeResult("wake_up", message, word.word, language)
+        found = self._end.first(heard)
         if found is not None:
+            word, language = found
             self.state = "listening"
             self.end_count += 1
-            return WakeResult("sleep", None, found[0].text, found[0].language)
+            return WakeResult("sleep", None, word.word, language)
         return WakeResult("pass", text)
 
     def stats(self) -> dict[str, int]:
@@ -106,69 +93,17 @@ class WakeWordManager:
         }
 
 
-def _fold(text: str) -> tuple[str, list[int]]:
-    """Width and case folded away, with the place in the original of each character (and of the end)."""
-    folded: list[str] = []
-    places: list[int] = []
-    index = 0
-    while index < len(text):
-        end = index + 1
-        # A letter and its marks are one: half-width katakana, and text that comes decomposed, need it.
-        while end < len(text) and (text[end] in "ﾞﾟ" or unicodedata.combining(text[end])):
-            end += 1
-        for part in unicodedata.normalize("NFKC", text[index:end]).casefold():
-            folded.append(part)
-            places.append(index)
-        index = end
-    places.append(len(text))
-    return "".join(folded), places
+class _Words:
+    """The words of all languages, looked up together."""
 
+    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
+        self._languages: dict[str, str] = {}
+        for language, texts in words.items():
+            for text in texts:
+                self._languages.setdefault(text, language)
+        self._list = WordList(self._languages)
 
-def _edge(char: str) -> str:
-    """The class of characters that would continue a word beyond `char`; empty if nothing would."""
-    name = unicodedata.name(char, "")
-    if name.startswith("KATAKANA"):
-        return r"[ァ-ヺー-ヿ]"
-    if name.startswith(("CJK", "HIRAGANA")):
-        return ""
-    # Letters of scripts with spaces, and digits; Chinese, Japanese and Korean may follow.
-    return r"[^\W_぀-ヿ㐀-鿿가-힯]" if char.isalnum() else ""
-
-
-def _spread(part: str) -> str:
-    """The pattern of a word's part: "你好，小白" is "你好小白", but "很小。白色" is not "小白"."""
-    pattern = re.escape(part[0])
-    for before, char in pairwise(part):
-        wide = len(part) > _SHORT and (_is_wide(before) or _is_wide(char))
-        pattern += (_GAP if wide else "") + re.escape(char)
-    return pattern
-
-
-def _is_wide(char: str) -> bool:
-    return unicodedata.name(char, "").startswith(("CJK", "HIRAGANA", "KATAKANA"))
-
-
-def _compile(words: Mapping[str, Sequence[str]]) -> list[_Word]:
-    compiled: list[_Word] = []
-    for language, texts in words.items():
-        for text in texts:
-            folded, _ = _fold(text)
-            parts = re.findall(r"[^\W_]+", folded)
-            if not parts:
-                continue
-            before, after = _edge(parts[0][0]), _edge(parts[-1][-1])
-            body = _GAP.join(_spread(part) for part in parts)
-            # What follows an apostrophe belongs to the word before it: "end" is not in "end's".
-            pattern = (rf"(?<!{before})" if before else "") + body + (rf"(?!['’]?{after})" if after else "")
-            compiled.append(_Word(text, language, re.compile(pattern)))
-    # The longest first: of "white" and "hey white" at one place the latter is meant.
-    return sorted(compiled, key=lambda word: -len(word.text))
-
-
-def _first(words: list[_Word], folded: str) -> tuple[_Word, re.Match[str]] | None:
-    best: tuple[_Word, re.Match[str]] | None = None
-    for word in words:
-        match = word.pattern.search(folded)
-        if match is not None and (best is None or match.start() < best[1].start()):
-            best = (word, match)
-    return best
+    def first(self, text: str) -> tuple[FoundWord, str] | None:
+        """The first word in the text, with its language."""
+        found = self._list.find(text)
+        return None if found is None else (found, self._languages[found.word])

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from greenroom.conversation.words import WordList
 from greenroom.live.sources.base import EVERYBODY, MAX_NAME, MAX_TEXT, OWNER, ChatMessage, clipped
-from greenroom.live.sources.words import WordList
 
 __all__ = ["Moderation", "ModerationRules", "Reason", "Verdict", "clean"]
 
@@ -120,7 +120,7 @@ class Moderation:
             return Verdict(None, "link", match.group())
         # A name is read aloud and shown beside the text: it is held to the same words.
         word = self._words.find(text) or self._words.find(clean(message.sender_name))
-        return Verdict(None, "word", word) if word else None
+        return Verdict(None, "word", word.text) if word else None
 
     def _pace(self, message: ChatMessage) -> Verdict | None:
         """The reason in how much was said in the last minute; counts the message if there is none."""
