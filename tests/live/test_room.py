@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.helpers.stage import Stage, staged
+from tests.helpers.stage import Json, Stage, staged
 from tests.live.theatre import GREETING, Seat, Theatre
 
 from greenroom.agents.base import AgentError
@@ -258,6 +258,68 @@ async def test_any_viewer_may_interrupt(stage: Stage) -> None:
         assert stage.engine().streams[0].ended == "aborted"
         await theatre.reply()
         assert a.room.queue.statistics().ended == {"interrupted": 1, "finished": 1}
+
+
+CUT_IN: Json = {"type": "interrupt-signal", "text": "One."}
+SWITCH: Json = {"type": "switch-config", "file": "beta.yaml"}
+
+
+@staged
+async def test_two_interrupt_in_the_same_moment(stage: Stage) -> None:
+    """The first is heard, once: one mark in the history, one end for everybody else, and the queue goes on."""
+    async with Theatre(stage) as theatre:
+        a, b, c = (theatre.enter() for _ in range(3))
+        await a.say("one")
+        await a.say("two")
+        (await stage.stream()).token("One. ", "Two. ")
+        await stage.settle()
+        for seat in (a, b, c):
+            seat.new()
+        await theatre.at_once((b, CUT_IN), (c, {**CUT_IN, "text": "One. Two."}))
+        uid = a.room.context.history_uid
+        assert uid is not None
+        assert await stage.history(uid) == [
+            ("human", "one"),
+            ("ai", "One."),
+            ("system", "[Interrupted by user]"),
+            ("human", "two"),
+        ]
+        for seat, ends in ((a, 1), (b, 0), (c, 1)):
+            assert seat.kinds().count(END) == ends
+        await theatre.reply()
+        assert a.room.queue.statistics().ended == {"interrupted": 1, "finished": 1}
+        assert [kind for kind in b.kinds() if kind in (START, END)] == [END]
+
+
+@pytest.mark.parametrize("first", [SWITCH, CUT_IN])
+@staged
+async def test_an_interruption_and_another_character(stage: Stage, first: Json) -> None:
+    """In the same moment by two viewers, in either order: the others see one end."""
+    async with Theatre(stage) as theatre:
+        a, b, c = (theatre.enter() for _ in range(3))
+        await a.say("one")
+        (await stage.stream()).token("One. ", "Two. ")
+        await stage.settle()
+        a.new()
+        second = CUT_IN if first is SWITCH else SWITCH
+        await theatre.at_once((b, first), (c, second))
+        assert a.kinds().count(END) == 1
+        await a.say("two")
+        await theatre.reply()
+        assert a.kinds()[-2:] == REPLY[-2:]
+
+
+@staged
+async def test_who_cut_in_too_early_hears_the_end(stage: Stage) -> None:
+    """An interruption before there was anything to cut off is not one of the conversation that follows."""
+    async with Theatre(stage) as theatre:
+        a, b = theatre.enter(), theatre.enter()
+        await theatre.at_once((a, {"type": "text-input", "text": "one"}), (b, CUT_IN))
+        b.new()
+        (await stage.stream()).token("One. ")
+        await stage.settle()
+        await a.send("interrupt-signal", text="")
+        assert b.kinds()[-3:] == ["interrupt-signal", "force-new-message", END]
 
 
 @staged

@@ -10,6 +10,7 @@ async def test_something(stage: Stage) -> None:
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -75,8 +76,12 @@ class Seat:
 
     async def send(self, kind: str, **fields: Any) -> None:
         """What the page sends."""
-        await self._router.receive(json.dumps({"type": kind, **fields}))
+        await self.receive({"type": kind, **fields})
         await self._theatre.stage.settle()
+
+    async def receive(self, message: Json) -> None:
+        """`send`, without waiting until everything has settled."""
+        await self._router.receive(json.dumps(message))
 
     async def say(self, text: str, **fields: Any) -> None:
         await self.send("text-input", text=text, **fields)
@@ -138,6 +143,13 @@ class Theatre:
         """A viewer who comes in. Raises `RoomRefused`."""
         self._count += 1
         return Seat(self, name, f"viewer{self._count}", trusted)
+
+    async def at_once(self, *messages: tuple[Seat, Json]) -> None:
+        """Several viewers send in the same moment; the loop reads them in this order."""
+        async with asyncio.TaskGroup() as group:
+            for seat, message in messages:
+                group.create_task(seat.receive(message))
+        await self.stage.settle()
 
     async def reply(self, *tokens: str) -> None:
         """The agent answers what it was asked last, completely."""

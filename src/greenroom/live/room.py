@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import structlog
 
-from greenroom.conversation.turn import END, NEW_MESSAGE, START, Turn, TurnInput
+from greenroom.conversation.turn import CUT_OFF, END, NEW_MESSAGE, START, Turn, TurnInput
 from greenroom.live.audience import Audience, all_but
 from greenroom.live.journal import Entry, QueueJournal, now
 from greenroom.live.proxy_message_queue import ProxyMessageQueue, QueueStatistics
@@ -73,11 +73,14 @@ class RoomContext(ServiceContext):
 
     is_page = False
     audience: Audience
-    before_end: Callable[[Turn], Awaitable[None]]
+    before_start: Callable[[], None]
+    before_end: Callable[[str], Awaitable[None]]
 
     async def say(self, message: Message, turn: Turn) -> None:
-        if message is END:
-            await self.before_end(turn)
+        if message is START:
+            self.before_start()
+        elif message is END or message is CUT_OFF:
+            await self.before_end("finished" if message is END else "cut off")
         await super().say(message, turn)
 
     def expect_playback(self) -> Waiter:
@@ -107,7 +110,7 @@ class Room:
         self.restarting = False
         """Set when the server stops: what waits then is answered after the restart."""
         self.interrupter: str | None = None
-        """The viewer who cut in last on the conversation that runs."""
+        """The viewer who cut in first on the conversation that runs."""
         self._journal = journal
         self._frame = frame
         self._audience = Audience(frame)
@@ -120,6 +123,7 @@ class Room:
         self._struck_out = False
         self.context = RoomContext(services, self._audience, str(uuid4()), "room")
         self.context.audience = self._audience
+        self.context.before_start = self._before_start
         self.context.before_end = self._before_end
         self.queue = ProxyMessageQueue(
             name,
@@ -219,6 +223,7 @@ class Room:
             if self.interrupter is None:
                 # Cut off before it was announced: there is no end to tell.
                 return "cut off"
+            await self._strike_out(item)
             for text in (CUT_IN, *OVER):
                 await self.context.outbox.put(all_but(self.interrupter, text))
             return "interrupted"
@@ -238,12 +243,24 @@ class Room:
                 await self.context.turns.idle()
         if self._ended is None:
             # The turn had not begun, or does not end.
+            if self._talk is not None:
+                await self._strike_out(self._talk)
             for text in OVER:
                 await self.context.outbox.put(text)
 
-    async def _before_end(self, turn: Turn) -> None:
+    async def interrupt(self, viewer: Viewer, heard: str) -> None:
+        """A viewer cuts in on the conversation; of several at once the first is heard."""
+        if self.interrupter is None:
+            self.interrupter = viewer.viewer_id
+        await self.context.turns.interrupt(heard)
+
+    def _before_start(self) -> None:
+        # Who cut in before there was anything to cut off has not ended this conversation.
+        self.interrupter = None
+
+    async def _before_end(self, how: str) -> None:
         """Once a viewer has seen the end of a conversation, no crash may bring it back."""
-        self._ended = "cut off" if turn.phase == "ended" else "finished"
+        self._ended = how
         if self._talk is not None:
             await self._strike_out(self._talk)
 

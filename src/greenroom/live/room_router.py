@@ -48,8 +48,7 @@ class RoomRouter(Router):
             self._room.say_unasked(TurnInput(prompt, images, proactive=True))
 
     async def interrupt_signal(self, message: c.InterruptSignal) -> None:
-        self._room.interrupter = self._viewer.viewer_id
-        await self._context.turns.interrupt(message.text)
+        await self._room.interrupt(self._viewer, message.text)
 
     async def create_new_history(self, message: c.CreateNewHistory) -> None:
         queue = self._room.queue

@@ -91,7 +91,10 @@ class Turns:
             await job.wait()
 
     async def interrupt(self, heard: str) -> bool:
-        """The visitor cut in: end the turn, send nothing more of it, keep `heard`. False if none ran."""
+        """The visitor cut in: end the turn, send nothing more of it, keep `heard`.
+
+        False if none ran, or it was cut off already (in a room, several may cut in at the same time).
+        """
         for job in self._jobs:
             # Also one that has its place and has not taken its first step yet: it is nobody's turn so far.
             if not job.done() and self._job is not (job.job if isinstance(job, QueuedJob) else job):
@@ -116,6 +119,10 @@ class Turns:
     async def _end(self, reason: str, *, discard: bool) -> Turn | None:
         turn, job = self._turn, self._job
         if turn is None or job is None or turn.phase in ("ending", "ended"):
+            return None
+        if turn.silence != "none":
+            # Somebody was faster, and has settled how it ends.
+            await job.wait(END_SECONDS)
             return None
         turn.silence = "all" if discard else "but its end"
         job.cancel(reason)
