@@ -116,3 +116,54 @@ async def test_one_who_floods_and_leaves_does_not_haunt_the_room(stage: Stage) -
         await stage.advance(1)
         assert flood.done()
         assert b.room.queue.statistics().waiting == 5
+
+
+@staged
+async def test_a_message_is_followed_by_its_own_id(stage: Stage) -> None:
+    """Its place, its turn (place 0) and its loss name the id its sender gave it; without one all is as ever."""
+    async with Theatre(stage, queue={"per_sender": 1, "merge_seconds": 5}) as theatre:
+        one, two = theatre.enter(), theatre.enter()
+        await one.say("first", request_id="a")
+        await two.say("hello", request_id=7)
+        told = [m for m in one.new() + two.new() if m["type"].startswith("queue-")]
+        assert told == [
+            {"type": "queue-state", "position": 0, "waiting": 0, "request_id": "a"},
+            {"type": "queue-state", "position": 1, "waiting": 1, "request_id": 7},
+        ]
+        await two.say("more", request_id=8)
+        await two.say("hello", request_id=9)
+        dropped = [(m["reason"], m["request_id"]) for m in two.new() if m["type"] == "queue-dropped"]
+        assert dropped == [("sender-full", 8), ("duplicate", 9)]
+        await theatre.reply()
+        assert {"type": "queue-state", "position": 0, "waiting": 0, "request_id": 7} in two.new()
+        await theatre.reply()
+
+
+@staged
+async def test_how_many_watch(stage: Stage) -> None:
+    """Told at once to whoever asks, later when it has changed, many changes in one message; to nobody else."""
+    async with Theatre(stage) as theatre:
+        curious, other = theatre.enter(), theatre.enter()
+        curious.new(), other.new()
+        await curious.send("watch-room")
+        assert curious.new() == [{"type": "room-state", "room": "main", "viewers": 2}]
+        for _ in range(3):
+            theatre.enter()
+        other.leave()
+        assert curious.new() == []
+        await stage.advance(1.1)
+        assert curious.new() == [{"type": "room-state", "room": "main", "viewers": 4}]
+        theatre.enter().leave()
+        await stage.advance(1.1)
+        assert curious.new() == []
+        assert not any(message["type"] == "room-state" for message in other.new())
+        curious.leave()
+        assert len(curious.room.head_count) == 0
+
+
+@staged
+async def test_a_page_of_its_own_is_no_room(stage: Stage) -> None:
+    """The question is no mistake there, and has no answer."""
+    client = await stage.open()
+    await client.send("watch-room")
+    assert client.new() == []

@@ -125,6 +125,8 @@ class LimitSettings(Section):
     playback_grace_seconds: Seconds = 30
     """Waited beyond the length of the sound that was sent."""
     history_page: int = Field(default=100, ge=1, le=10_000)
+    history_undo_seconds: SecondsOrZero = 600
+    """How long the deletion of a conversation can be undone; 0: it cannot."""
     ping_seconds: Seconds = 20
     shutdown_seconds: Seconds = 5
     engines_idle_seconds: SecondsOrZero = 300

@@ -38,7 +38,7 @@ class RoomRouter(Router):
             # shown: else one viewer with a thousand names would take a thousand turns.
             sender = f"{sender}/{name}" if name else sender
             priority = message.priority or 0
-        await self._room.say(text, sender, TurnInput(text, given.images), priority)
+        await self._room.say(text, sender, TurnInput(text, given.images), priority, message.request_id)
 
     async def ai_speak_signal(self, message: c.AiSpeakSignal) -> None:
         # Each page has a clock of its own: the first one whose time is up speaks for all.
@@ -46,6 +46,9 @@ class RoomRouter(Router):
         if images is not None:
             prompt = self._context.character.proactive_prompt
             self._room.say_unasked(TurnInput(prompt, images, proactive=True))
+
+    async def watch_room(self, message: c.WatchRoom) -> None:
+        self._room.head_count.watch(self._viewer)
 
     async def interrupt_signal(self, message: c.InterruptSignal) -> None:
         await self._room.interrupt(self._viewer, message.text)

@@ -86,6 +86,7 @@ class Lifetime:
             agent=agent,
             meter=self.metrics,
         )
+        self.services.bin.open()
         self.metrics.watch(self.services.registry, self.root)
         self.status = Status(self.services, self.root, self.metrics)
         self.clients = ClientEndpoint(self.services)
@@ -129,6 +130,7 @@ class Lifetime:
     async def close(self, seconds: float) -> None:
         """End everything within about `seconds`; each part has its share, and says what kept it."""
         began = monotonic()
+        self.services.bin.close()
         await self._stage("rooms", self._close_rooms, seconds / 2)
         if self.ops is not None:
             await self._stage("ops", self.ops.close, seconds / 2)
