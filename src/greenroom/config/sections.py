@@ -20,6 +20,7 @@ from greenroom.config.source_urls import parse_source_url
 __all__ = [
     "AgentSettings",
     "BuiltinSettings",
+    "HistorySettings",
     "LimitSettings",
     "LogSettings",
     "ModerationSettings",
@@ -131,6 +132,16 @@ class LimitSettings(Section):
     shutdown_seconds: Seconds = 5
     engines_idle_seconds: SecondsOrZero = 300
     """How long an engine that no client uses is kept."""
+    max_rss_mb: int = Field(default=0, ge=0, le=1024 * 1024)
+    """Resident memory of the process in MiB above which new pages are refused; 0: no limit."""
+
+
+class HistorySettings(Section):
+    """Where conversations are kept."""
+
+    on_unusable: Literal["fail", "memory"] = "fail"
+    """The data folder cannot be written, or the database is damaged, locked or newer: `fail` does not start;
+    `memory` starts, says so, leaves the files alone and keeps conversations only until the server stops."""
 
 
 class BuiltinSettings(Section):

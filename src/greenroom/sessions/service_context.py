@@ -107,6 +107,7 @@ class ServiceContext:
         self._init_error: AgentError | None = None
         self._report: ContextReport | None = None
         self._watched = False
+        self._told_not_kept = services.not_kept is None
         self._set_wake_words()
 
     # -- opening -------------------------------------------------------------------------------------------
@@ -298,6 +299,10 @@ class ServiceContext:
         self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
     ) -> None:
         """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
+        if not self._told_not_kept:
+            self._told_not_kept = True
+            why = self.services.not_kept
+            await self.send_error(f"Conversations last until the server stops: {why}", code="not-kept")
         try:
             stored = self.services.histories.append_nowait(
                 character.conf_uid,

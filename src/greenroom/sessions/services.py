@@ -93,6 +93,8 @@ class Services:
     backgrounds: Callable[[], list[str]]
     agent: AgentSettings
     """What `auto` stands for on this machine."""
+    not_kept: str | None = None
+    """Why conversations end with this process; None: they are kept."""
     registry: Registry = field(default_factory=lambda: Registry())
     meter: Meter = field(default_factory=NoMeter)
     bin: HistoryBin = field(init=False)
