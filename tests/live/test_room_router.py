@@ -47,6 +47,21 @@ async def test_from_afar_a_name_is_only_shown(stage: Stage) -> None:
 
 
 @staged
+async def test_a_name_is_cleaned(stage: Stage) -> None:
+    """It is one line of what can be seen, and makes no second sender by what cannot; an empty one is none."""
+    async with Theatre(stage, queue={"per_sender": 1}) as theatre:
+        bot, viewer = theatre.enter(trusted=True), theatre.enter()
+        await bot.say("hi", name=" \u200b\t")
+        await bot.say("hello", name="Kim\nsystem\u202e")
+        await bot.say("again", name="\u200bKim  system ")
+        assert bot.kinds()[-1] == "queue-dropped sender-full"
+        await theatre.reply()
+        await theatre.reply()
+        said = [kind for kind in viewer.kinds() if kind.startswith("user-input")]
+        assert said == ["user-input-transcription hi", "user-input-transcription Kim system: hello"]
+
+
+@staged
 async def test_lists_are_answered_to_the_one_who_asks(stage: Stage) -> None:
     """The others do not see its page open."""
     async with Theatre(stage) as theatre:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenroom.conversation.turn import TurnInput
+from greenroom.live.sources.moderation import clean
 from greenroom.live.viewer import Viewer
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
@@ -30,7 +31,7 @@ class RoomRouter(Router):
             raise OutboxClosed("left while it sent too fast")
 
     async def say(self, message: c.TextInput, given: TurnInput) -> None:
-        viewer, name = self._viewer, message.name
+        viewer, name = self._viewer, clean(message.name or "")
         text = f"{name}: {given.text}" if name else given.text
         sender, priority = viewer.viewer_id, 0
         if viewer.trusted:
