@@ -177,6 +177,23 @@ async def test_how_many_watch(stage: Stage) -> None:
 
 
 @staged
+async def test_who_asks_between_two_changes_hears_of_the_second(stage: Stage) -> None:
+    """Although the others, who missed both, are where they were."""
+    async with Theatre(stage) as theatre:
+        first, second, fickle = (theatre.enter() for _ in range(3))
+        await first.send("watch-room")
+        await stage.advance(1.5)
+        theatre.enter()
+        await stage.advance(1.5)
+        fickle.leave()
+        second.new()
+        await second.send("watch-room")
+        theatre.enter()
+        await stage.advance(1.5)
+        assert [message["viewers"] for message in second.new()] == [3, 4]
+
+
+@staged
 async def test_a_page_of_its_own_is_no_room(stage: Stage) -> None:
     """The question is no mistake there, and has no answer."""
     client = await stage.open()

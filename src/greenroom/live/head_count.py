@@ -7,9 +7,11 @@ within a moment are one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from greenroom.live.audience import Audience
 from greenroom.live.viewer import Viewer
+from greenroom.protocol import encode
 from greenroom.protocol.server_messages import RoomState
 
 TOGETHER_SECONDS = 1.0
@@ -19,12 +21,14 @@ TOGETHER_SECONDS = 1.0
 class HeadCount:
     """The number of one room's viewers and those who follow it."""
 
-    def __init__(self, room: str, audience: Audience) -> None:
+    def __init__(self, room: str, audience: Audience, frame: Callable[[str], bytes]) -> None:
         self._room = room
         self._audience = audience
+        self._frame = frame
         self._asked: dict[str, Viewer] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._told = 0
+        self._told: int | None = None
+        """What all who asked know; None while some know this and some that."""
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -33,7 +37,10 @@ class HeadCount:
         """This viewer wants to know."""
         if viewer.viewer_id in self._audience.viewers:
             self._asked[viewer.viewer_id] = viewer
-            viewer.send_now(self._state())
+            state = self._state()
+            if state.viewers != self._told:
+                self._told = None
+            viewer.send_now(state)
 
     def forget(self, viewer: Viewer) -> None:
         """A viewer has gone."""
@@ -60,5 +67,6 @@ class HeadCount:
         if state.viewers == self._told:
             return
         self._told = state.viewers
+        frame = self._frame(encode(state))
         for viewer in tuple(self._asked.values()):
-            viewer.send_now(state)
+            viewer.write(frame)

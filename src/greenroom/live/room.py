@@ -115,7 +115,7 @@ class Room:
         self._journal = journal
         self._frame = frame
         self._audience = Audience(frame)
-        self.head_count = HeadCount(name, self._audience)
+        self.head_count = HeadCount(name, self._audience, frame)
         self._scope = scope
         self._services = services
         self._ended: str | None = None
