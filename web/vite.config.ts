@@ -7,6 +7,8 @@ export default defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "../src/greenroom/server/page",
+    // The chat page and the ops page. What both use is a chunk of its own; the charts are in the ops page's only.
+    rolldownOptions: { input: { index: "index.html", ops: "ops.html" } },
     emptyOutDir: true,
     target: "es2022",
     // light-dark() and nesting as written: browsers since spring 2024.
@@ -20,6 +22,7 @@ export default defineConfig({
   server: {
     proxy: {
       "/client-ws": { target: "ws://127.0.0.1:12393", ws: true },
+      "/ops/": "http://127.0.0.1:12393",
       "/avatars": "http://127.0.0.1:12393",
       "/bg": "http://127.0.0.1:12393",
     },

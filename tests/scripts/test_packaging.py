@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -14,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILT = (
     "greenroom/server/page/index.html",
+    "greenroom/server/page/ops.html",
     "greenroom/server/page/licenses.md",
     "greenroom/lab/report/built/uplot.js",
     "greenroom/lab/report/built/uplot.css",
@@ -66,3 +69,14 @@ def test_the_wheel_can_draw_a_report(wheel: Path, tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize(("page", "has_charts"), [("index.html", False), ("ops.html", True)])
+def test_only_the_ops_page_loads_the_charts(page: str, has_charts: bool):
+    """The chart library is in a bundle of its own, and each page stays within 120 KB of scripts on the wire."""
+    folder = ROOT / "src" / "greenroom" / "server" / "page"
+    names = re.findall(r'(?:src|href)="\./([^"]+\.js)"', (folder / page).read_text(encoding="utf-8"))
+    scripts = [(folder / name).read_bytes() for name in names]
+    assert scripts
+    assert any(b"u-over" in script for script in scripts) is has_charts
+    assert sum(len(gzip.compress(script, 9)) for script in scripts) <= 120_000

@@ -11,7 +11,17 @@ export interface OpsLimits {
   /** Messages that may wait in one room. */
   queue: number;
   subscribers: number;
+  /** The most visits of a soak from the page; 0 where it may start none. */
   soak_visits: number;
+  /** How long each second is kept. */
+  fine_s: number;
+  /** How long each half minute is kept. */
+  coarse_s: number;
+  visits: number;
+  /** The latest that are kept, like the visits. */
+  closes: number;
+  /** Owners and tasks on one page of the tree. */
+  tree_nodes: number;
 }
 
 /** Many samples, by column. In the coarse ones gauges are means, lag and what waits the worst of the step. */

@@ -48,7 +48,6 @@ class CharacterEntry:
     language: str
     avatar: str
     description: str
-    greeting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +252,7 @@ class CharacterStore:
         self._documents = {path: read for path, read in self._documents.items() if path in kept}
         self._characters, self._broken, self._odd = characters, broken, tuple(odd)
         self._entries = tuple(
-            CharacterEntry(name, one.conf_name, one.language, one.avatar, one.description, one.greeting or "")
+            CharacterEntry(name, one.conf_name, one.language, one.avatar, one.description)
             for name, one in characters.items()
         )
 

@@ -25,7 +25,6 @@ from greenroom.config.paths import DataPaths, default_data_dir
 from greenroom.config.sections import (
     AgentSettings,
     BuiltinSettings,
-    HistorySettings,
     LimitSettings,
     LogSettings,
     OpenAISettings,
@@ -43,7 +42,6 @@ from greenroom.config.sections import (
 __all__ = [
     "AgentSettings",
     "BuiltinSettings",
-    "HistorySettings",
     "LimitSettings",
     "LogSettings",
     "OpenAISettings",
@@ -75,7 +73,6 @@ class Settings(Section):
 
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
-    history: HistorySettings = HistorySettings()
     agent: AgentSettings = AgentSettings()
     voice: VoiceSettings = VoiceSettings()
     rooms: RoomSettings = RoomSettings()

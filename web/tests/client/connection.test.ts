@@ -11,33 +11,7 @@ import {
   type Socket,
 } from "../../src/client/connection";
 import type { ServerMessage } from "../../src/protocol.generated";
-
-/** Time that moves only when told to. */
-class FakeClock {
-  time = 0;
-  timers: { at: number; run: () => void }[] = [];
-  now(): number {
-    return this.time;
-  }
-  after(delay: number, run: () => void): () => void {
-    const timer = { at: this.time + delay, run };
-    this.timers.push(timer);
-    return () => {
-      this.timers = this.timers.filter((one) => one !== timer);
-    };
-  }
-  advance(by: number): void {
-    const end = this.time + by;
-    for (;;) {
-      const next = this.timers.filter((one) => one.at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!next) break;
-      this.timers = this.timers.filter((one) => one !== next);
-      this.time = next.at;
-      next.run();
-    }
-    this.time = end;
-  }
-}
+import { FakeClock } from "../fake-clock";
 
 class FakeSocket implements Socket {
   onopen: Socket["onopen"] = null;

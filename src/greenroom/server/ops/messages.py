@@ -219,6 +219,16 @@ class OpsLimits(Struct, frozen=True):
     """Messages that may wait in one room."""
     subscribers: int
     soak_visits: int
+    """The most visits of a soak from the page; 0 where it may start none."""
+    fine_s: int
+    """How long each second is kept."""
+    coarse_s: int
+    """How long each half minute is kept."""
+    visits: int
+    closes: int
+    """The latest that are kept, like the visits."""
+    tree_nodes: int
+    """Owners and tasks on one page of the tree."""
 
 
 class OpsState(Struct, frozen=True):

@@ -98,6 +98,11 @@ class StateBook:
             queue=settings.queue.max_waiting,
             subscribers=settings.ops.max_subscribers,
             soak_visits=settings.ops.soak_visits if settings.ops.soak else 0,
+            fine_s=settings.ops.history_seconds,
+            coarse_s=settings.ops.history_hours * 3600,
+            visits=settings.ops.visits,
+            closes=settings.ops.closes,
+            tree_nodes=settings.ops.tree_nodes,
         )
 
     def queues(self) -> OpsQueues:
