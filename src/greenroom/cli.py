@@ -86,6 +86,10 @@ def serve(
     character: Annotated[
         Optional[str], typer.Option(help="File of the character a visitor meets first.")  # noqa: UP045
     ] = None,
+    max_rss: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--max-rss", metavar="MIB", help="Refuse new pages while the process uses more memory."),
+    ] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="One JSON object a line.")] = False,
     log_level: Annotated[Optional[str], typer.Option(help="debug, info, warning or error.")] = None,  # noqa: UP045
 ) -> None:
@@ -101,6 +105,7 @@ def serve(
         "data_dir": data_dir,
         "agent.kind": agent,
         "character": character,
+        "limits.max_rss_mb": max_rss,
         "log.json": True if log_json else None,
         "log.level": log_level,
     }

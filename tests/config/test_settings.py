@@ -107,7 +107,7 @@ def test_all_errors_at_once(home: Path):
             'use "debug", "info", "warning" or "error"',
             'environment variable GREENROOM_SERVER__PRT: server.prt: unknown field; did you mean "port"?',
             "command line: voice.tts.slots: 0 is out of range; use 1..64",
-            "command line: nothing: unknown field; known here: server, limits, agent, voice, rooms, queue, "
+            "command line: nothing: unknown field; known here: server, limits, history, agent, voice, rooms, queue, "
             "sources, ops, log, data_dir, character, characters_dir",
         ]
     )

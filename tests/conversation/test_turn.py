@@ -263,6 +263,32 @@ async def test_playback_answers_may_be_repeated(stage: Stage, times: int) -> Non
     assert len(client.context.message_handler) == 0
 
 
+@staged
+async def test_an_answer_names_the_turn_it_is_for(stage: Stage) -> None:
+    """A late answer to the turn before ends nothing; the right one does, and so does one without a name."""
+    client = await stage.open("delta.yaml")
+    stage.voice.auto = True
+
+    async def spoken(text: str) -> str:
+        (await asked(stage, client, text)).token("One.").end()
+        await stage.settle()
+        (complete,) = [one for one in client.new() if one["type"] == "backend-synth-complete"]
+        return complete["request_id"]
+
+    first = await spoken("First?")
+    await client.send("frontend-playback-complete", request_id=first)
+    assert client.kinds() == END
+    second = await spoken("Second?")
+    assert second != first
+    await client.send("frontend-playback-complete", request_id=first)
+    assert client.kinds() == []
+    await client.send("frontend-playback-complete", request_id=second)
+    assert client.kinds() == END
+    await spoken("Third?")
+    await client.send("frontend-playback-complete")
+    assert client.kinds() == END
+
+
 @staged(playback_grace_seconds=30)
 async def test_a_client_that_never_answers(stage: Stage) -> None:
     """The turn ends by itself after the length of the sound and the grace time; a late answer is nothing."""

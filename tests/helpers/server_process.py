@@ -85,6 +85,7 @@ class ServerProcess:
         characters: more characters, by file name; what a file must have is filled in.
         args: more arguments of `serve`.
         observed: see above.
+        prefix: a program that runs the command in its place, such as `("prlimit", "--nofile=64")`.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class ServerProcess:
         args: tuple[str, ...] = (),
         environ: Mapping[str, str] | None = None,
         observed: bool = False,
+        prefix: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.data_dir = folder / "data"
@@ -108,6 +110,7 @@ class ServerProcess:
         self._args = args
         self._environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **(environ or {})}
         self._observed = observed
+        self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -125,7 +128,7 @@ class ServerProcess:
             (folder / name).write_text(json.dumps({**whole, **fields}), encoding="utf-8")
         program = [str(ROOT / "tests" / "helpers" / "observed.py")] if self._observed else ["-m", "greenroom"]
         places = ["--port", "0", "--data-dir", str(self.data_dir), "--config", str(config)]
-        return [sys.executable, *program, "serve", *places, "--log-json", *self._args]
+        return [*self._prefix, sys.executable, *program, "serve", *places, "--log-json", *self._args]
 
     def start(self) -> None:
         """Start the process without waiting for it."""

@@ -15,7 +15,9 @@ import pytest
 PROGRAMS = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     # Where a user's PATH does not lead: Debian keeps servers in /usr/sbin.
+    "faketime": ("faketime",),
     "ngircd": ("ngircd", "/usr/sbin/ngircd"),
+    "prlimit": ("prlimit",),
 }
 
 

@@ -29,8 +29,9 @@ appends = st.tuples(
     st.none() | texts,
     moments,
 )
-deletes = st.tuples(st.just("delete"), names, uids)
-groups = st.lists(st.lists(st.one_of(appends, appends, appends, deletes), max_size=6), max_size=8)
+changes = st.tuples(st.sampled_from(["delete", "discard", "restore", "rename"]), names, uids)
+groups = st.lists(st.lists(st.one_of(appends, appends, appends, changes), max_size=6), max_size=8)
+LATER = 4_000_000_000.0
 
 
 @dataclass
@@ -41,6 +42,9 @@ class ModelHistory:
     created: int
     updated: int
     messages: list[StoredMessage] = field(default_factory=list)
+    title: str | None = None
+    opening: str | None = None
+    hidden: bool = False
 
 
 class Model:
@@ -55,18 +59,44 @@ class Model:
         self.rows += 1
         found = self.histories.setdefault((conf, uid), ModelHistory(self.rows, at, at))
         found.updated = max(found.updated, at)
+        found.hidden = False
+        if role == "human":
+            found.opening = found.opening or content.strip() or None
         found.messages.append(StoredMessage(role, local_iso(at), content, name))
 
-    def delete(self, conf: str, uid: str) -> bool:
-        """Forget a history."""
-        return self.histories.pop((conf, uid), None) is not None
+    def change(self, what: str, conf: str, uid: str) -> bool:
+        """Delete, discard, restore or rename; returns whether there was something to do it to."""
+        found = self.histories.get((conf, uid))
+        if found is None:
+            return False
+        if what == "delete":
+            del self.histories[conf, uid]
+        elif found.hidden != (what == "restore"):
+            return False
+        elif what == "rename":
+            found.title = "title"
+        else:
+            found.hidden = what == "discard"
+        return True
+
+    def shown(self, conf: str, uid: str) -> list[StoredMessage]:
+        """The messages of a history that is to be seen."""
+        found = self.histories.get((conf, uid))
+        return found.messages if found and not found.hidden else []
 
     def list(self, conf: str) -> list[HistorySummary]:
         """Return all of a character's histories, newest first."""
-        own = [(uid, one) for (owner, uid), one in self.histories.items() if owner == conf]
+        own = [(uid, one) for (owner, uid), one in self.histories.items() if owner == conf and not one.hidden]
         own.sort(key=lambda pair: (pair[1].updated, pair[1].row), reverse=True)
         return [
-            HistorySummary(uid, local_iso(one.created), local_iso(one.updated), _latest(one.messages))
+            HistorySummary(
+                uid,
+                local_iso(one.created),
+                local_iso(one.updated),
+                _latest(one.messages),
+                one.title,
+                one.opening,
+            )
             for uid, one in own
         ]
 
@@ -80,7 +110,7 @@ def _latest(messages: list[StoredMessage]) -> StoredMessage:
 @settings(max_examples=40, deadline=None)
 @given(groups=groups, limit=st.integers(1, 4))
 def test_the_store_does_what_the_model_does(groups: list[list[tuple[Any, ...]]], limit: int) -> None:
-    """After any mix of grouped appends and deletions, lists, messages and counts equal the model's."""
+    """After any mix of grouped appends and changes, lists, messages and counts equal the model's."""
 
     async def run() -> None:
         store = await HistoryStore.open(None)
@@ -95,16 +125,21 @@ def test_the_store_does_what_the_model_does(groups: list[list[tuple[Any, ...]]],
                     calls.append(store.append(conf, uid, role, content, name=name, created=moment))
                     expected.append(None)
                 else:
-                    expected.append(model.delete(conf, uid))
-                    calls.append(store.delete(conf, uid))
+                    expected.append(model.change(what, conf, uid))
+                    call = {
+                        "delete": lambda c, u: store.delete(c, u),
+                        "discard": lambda c, u: store.discard(c, u, LATER),
+                        "restore": lambda c, u: store.restore(c, u),
+                        "rename": lambda c, u: store.rename(c, u, "title"),
+                    }[what]
+                    calls.append(call(conf, uid))
             assert await asyncio.gather(*calls) == expected
             for conf in ("a", "b"):
                 assert await _all_pages(store, conf, limit) == model.list(conf)
         for conf in ("a", "b"):
             assert await store.count(conf) == len(model.list(conf))
             for uid in ("1", "2", "3", "ß"):
-                known = model.histories.get((conf, uid))
-                assert await store.messages(conf, uid) == tuple(known.messages if known else ())
+                assert await store.messages(conf, uid) == tuple(model.shown(conf, uid))
         await store.aclose()
 
     asyncio.run(run())

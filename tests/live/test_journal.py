@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from tests.helpers.server_process import ROOT
 
 from greenroom.config.errors import ConfigError
-from greenroom.live.journal import Entry, QueueJournal
+from greenroom.live.journal import SCHEMA, Entry, QueueJournal
 from greenroom.tasks import ScopeClosed, TaskScope
 
 
@@ -105,19 +105,41 @@ async def test_a_file_in_use_is_refused(
     assert await stored(tmp_path / "j", scope) == []
 
 
-@pytest.mark.parametrize("damage", ["garbage", "folder", "missing folder"])
-async def test_a_file_that_cannot_be_used(tmp_path: Path, scope: TaskScope, damage: str) -> None:
-    """The error names the file and the setting."""
-    path = tmp_path / "j"
-    if damage == "garbage":
-        path.write_bytes(b"this is no database" * 100)
-    elif damage == "folder":
-        path.mkdir()
-    else:
-        path = tmp_path / "nowhere" / "j"
+def another_table(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE accepted (x)")
+
+
+def a_strange_row(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(SCHEMA)
+        database.execute("INSERT INTO accepted VALUES (1, 'id', 'main', 'v', 'text', 0, 'yesterday')")
+        database.commit()
+
+
+@pytest.mark.parametrize(
+    ("damage", "fix"),
+    [
+        (lambda path: path.write_bytes(b"this is no database" * 100), "damaged"),
+        (another_table, "not the server's"),
+        (a_strange_row, "damaged"),
+        (Path.mkdir, "permissions"),
+        (lambda path: path.parent.rmdir(), "permissions"),
+    ],
+)
+async def test_a_file_that_cannot_be_used(
+    tmp_path: Path, scope: TaskScope, damage: Callable[[Path], object], fix: str
+) -> None:
+    """The error names the file and the setting, and what to do about this very damage."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = folder / "j"
+    damage(path)
     with pytest.raises(ConfigError, match=r"queue\.durable") as caught:
         await QueueJournal(path, scope).open()
     assert str(path) in str(caught.value)
+    assert fix in str(caught.value)
+    assert "another server" not in str(caught.value)
 
 
 async def test_a_write_survives_the_death_of_the_process(tmp_path: Path, scope: TaskScope) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
@@ -9,6 +10,7 @@ from tests.helpers.stage import Json, Stage, staged
 from tests.live.theatre import GREETING, Seat, Theatre
 
 from greenroom.agents.base import AgentError
+from greenroom.live.journal import Entry
 
 START, END = "control conversation-chain-start", "control conversation-chain-end"
 REPLY = [START, "full-text", "audio Fine.", "force-new-message", END]
@@ -307,6 +309,52 @@ async def test_an_interruption_and_another_character(stage: Stage, first: Json) 
         await a.say("two")
         await theatre.reply()
         assert a.kinds()[-2:] == REPLY[-2:]
+
+
+class Notes:
+    """A journal that only notes what a viewer had seen when its message was struck out."""
+
+    def __init__(self) -> None:
+        self.watcher: Seat | None = None
+        self.seen: list[str] = []
+
+    async def add(self, entry: Entry) -> None:
+        pass
+
+    async def remove(self, entry_id: str) -> None:
+        # Gives everything that was sent before the time to arrive.
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert self.watcher is not None
+        self.seen += self.watcher.kinds()
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("end", ["reply", "interrupt-signal", "switch-config", "time-out"])
+@staged(turn_seconds=500)
+async def test_struck_out_before_the_end_is_seen(stage: Stage, end: str) -> None:
+    """However it ends: once a viewer has seen that, no crash can bring the message back."""
+    async with Theatre(stage, rooms={"conversation_seconds": 60}) as theatre:
+        notes = Notes()
+        theatre.rooms._journal = notes  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]
+        a, b = theatre.enter(), theatre.enter()
+        notes.watcher = a
+        await a.say("one")
+        (stream := await stage.stream()).token("One. ")
+        await stage.settle()
+        match end:
+            case "reply":
+                stream.end()
+                await stage.settle()
+            case "time-out":
+                await stage.advance(61)
+            case _:
+                await b.send(end, file="beta.yaml")
+        assert "audio One." in notes.seen
+        assert END not in notes.seen
+        assert END in a.kinds()
 
 
 @staged

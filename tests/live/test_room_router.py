@@ -47,6 +47,21 @@ async def test_from_afar_a_name_is_only_shown(stage: Stage) -> None:
 
 
 @staged
+async def test_a_name_is_cleaned(stage: Stage) -> None:
+    """It is one line of what can be seen, and makes no second sender by what cannot; an empty one is none."""
+    async with Theatre(stage, queue={"per_sender": 1}) as theatre:
+        bot, viewer = theatre.enter(trusted=True), theatre.enter()
+        await bot.say("hi", name=" \u200b\t")
+        await bot.say("hello", name="Kim\nsystem\u202e")
+        await bot.say("again", name="\u200bKim  system ")
+        assert bot.kinds()[-1] == "queue-dropped sender-full"
+        await theatre.reply()
+        await theatre.reply()
+        said = [kind for kind in viewer.kinds() if kind.startswith("user-input")]
+        assert said == ["user-input-transcription hi", "user-input-transcription Kim system: hello"]
+
+
+@staged
 async def test_lists_are_answered_to_the_one_who_asks(stage: Stage) -> None:
     """The others do not see its page open."""
     async with Theatre(stage) as theatre:
@@ -116,3 +131,71 @@ async def test_one_who_floods_and_leaves_does_not_haunt_the_room(stage: Stage) -
         await stage.advance(1)
         assert flood.done()
         assert b.room.queue.statistics().waiting == 5
+
+
+@staged
+async def test_a_message_is_followed_by_its_own_id(stage: Stage) -> None:
+    """Its place, its turn (place 0) and its loss name the id its sender gave it; without one all is as ever."""
+    async with Theatre(stage, queue={"per_sender": 1, "merge_seconds": 5}) as theatre:
+        one, two = theatre.enter(), theatre.enter()
+        await one.say("first", request_id="a")
+        await two.say("hello", request_id=7)
+        told = [m for m in one.new() + two.new() if m["type"].startswith("queue-")]
+        assert told == [
+            {"type": "queue-state", "position": 0, "waiting": 0, "request_id": "a"},
+            {"type": "queue-state", "position": 1, "waiting": 1, "request_id": 7},
+        ]
+        await two.say("more", request_id=8)
+        await two.say("hello", request_id=9)
+        dropped = [(m["reason"], m["request_id"]) for m in two.new() if m["type"] == "queue-dropped"]
+        assert dropped == [("sender-full", 8), ("duplicate", 9)]
+        await theatre.reply()
+        assert {"type": "queue-state", "position": 0, "waiting": 0, "request_id": 7} in two.new()
+        await theatre.reply()
+
+
+@staged
+async def test_how_many_watch(stage: Stage) -> None:
+    """Told at once to whoever asks, later when it has changed, many changes in one message; to nobody else."""
+    async with Theatre(stage) as theatre:
+        curious, other = theatre.enter(), theatre.enter()
+        curious.new(), other.new()
+        await curious.send("watch-room")
+        assert curious.new() == [{"type": "room-state", "room": "main", "viewers": 2}]
+        for _ in range(3):
+            theatre.enter()
+        other.leave()
+        assert curious.new() == []
+        await stage.advance(1.1)
+        assert curious.new() == [{"type": "room-state", "room": "main", "viewers": 4}]
+        theatre.enter().leave()
+        await stage.advance(1.1)
+        assert curious.new() == []
+        assert not any(message["type"] == "room-state" for message in other.new())
+        curious.leave()
+        assert len(curious.room.head_count) == 0
+
+
+@staged
+async def test_who_asks_between_two_changes_hears_of_the_second(stage: Stage) -> None:
+    """Although the others, who missed both, are where they were."""
+    async with Theatre(stage) as theatre:
+        first, second, fickle = (theatre.enter() for _ in range(3))
+        await first.send("watch-room")
+        await stage.advance(1.5)
+        theatre.enter()
+        await stage.advance(1.5)
+        fickle.leave()
+        second.new()
+        await second.send("watch-room")
+        theatre.enter()
+        await stage.advance(1.5)
+        assert [message["viewers"] for message in second.new()] == [3, 4]
+
+
+@staged
+async def test_a_page_of_its_own_is_no_room(stage: Stage) -> None:
+    """The question is no mistake there, and has no answer."""
+    client = await stage.open()
+    await client.send("watch-room")
+    assert client.new() == []

@@ -55,6 +55,28 @@ async def test_limits_are_told(stage: Stage) -> None:
 
 
 @staged
+async def test_an_empty_room_gives_up_its_place(stage: Stage) -> None:
+    """At the limit the one left first goes, unless it has something to do; rooms with viewers never do."""
+    async with Theatre(stage, rooms={"max_rooms": 3, "grace_seconds": 60}) as theatre:
+        busy, idle, last = (theatre.enter(name) for name in ("busy", "idle", "last"))
+        await busy.say("one")
+        await stage.stream()
+        for seat in (busy, idle, last):
+            seat.leave()
+        theatre.enter("new")
+        await stage.settle()
+        assert [room.name for room in theatre.rooms] == ["busy", "last", "new"]
+        last = theatre.enter("last")
+        with pytest.raises(RoomRefused, match="3 rooms are open"):
+            theatre.enter("newer")
+        last.leave()
+        theatre.enter("newer")
+        assert [room.name for room in theatre.rooms] == ["busy", "new", "newer"]
+        await stage.advance(61)
+        assert [room.name for room in theatre.rooms] == ["new", "newer"]
+
+
+@staged
 async def test_a_hundred_times_none_to_some(stage: Stage) -> None:
     """Rooms open and close again and again; afterwards there is nothing left of them."""
     async with Theatre(stage, rooms={"grace_seconds": 1}) as theatre:
@@ -110,6 +132,7 @@ async def test_a_live_chat_speaks_into_a_room(stage: Stage) -> None:
         assert "user-input-transcription Kim: hello" in a.kinds()
         a.leave()
         assert not await theatre.rooms.hear("main", "twitch/1", "Kim", "hello", 0)
+        assert stage.meter.refusals == ["live chat without viewers"] * 2
 
 
 @staged

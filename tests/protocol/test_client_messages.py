@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from greenroom.protocol.client_messages import (
@@ -27,10 +28,14 @@ from greenroom.protocol.client_messages import (
     MicAudioEnd,
     RawAudioData,
     RemoveClientFromGroup,
+    RenameHistory,
     RequestGroupInfo,
     RequestInitConfig,
+    RestoreHistory,
+    SearchHistories,
     SwitchConfig,
     TextInput,
+    WatchRoom,
 )
 from greenroom.protocol.codec import TYPES, InvalidMessage, decode
 
@@ -43,6 +48,7 @@ EXAMPLES: list[tuple[dict[str, Any], ClientMessage]] = [
     ({"type": "text-input", "text": "Hello", "images": []}, TextInput("Hello")),
     ({"type": "text-input", "text": "Hello", "images": [PICTURE]}, TextInput("Hello", [PICTURE_READ])),
     ({"type": "text-input", "text": "666", "name": "viewer"}, TextInput("666", name="viewer")),
+    ({"type": "text-input", "text": "Hi", "request_id": 3}, TextInput("Hi", request_id=3)),
     ({"type": "mic-audio-data", "audio": [0, 0.5, -1]}, MicAudioData([0.0, 0.5, -1.0])),
     ({"type": "mic-audio-end", "images": [PICTURE]}, MicAudioEnd([PICTURE_READ])),
     ({"type": "raw-audio-data", "audio": [0.25]}, RawAudioData([0.25])),
@@ -55,17 +61,24 @@ EXAMPLES: list[tuple[dict[str, Any], ClientMessage]] = [
     ({"type": "frontend-playback-complete"}, FrontendPlaybackComplete()),
     ({"type": "frontend-playback-complete", "request_id": "r1"}, FrontendPlaybackComplete("r1")),
     ({"type": "fetch-configs"}, FetchConfigs()),
+    ({"type": "fetch-configs", "watch": True}, FetchConfigs(True)),
     ({"type": "switch-config", "file": "sakura.yaml"}, SwitchConfig("sakura.yaml")),
     ({"type": "fetch-backgrounds"}, FetchBackgrounds()),
     ({"type": "request-init-config", "client_id": "a1"}, RequestInitConfig("a1")),
     ({"type": "fetch-history-list"}, FetchHistoryList()),
     ({"type": "fetch-history-list", "before": "x", "limit": 50}, FetchHistoryList("x", 50)),
+    ({"type": "fetch-history-list", "deleted": True}, FetchHistoryList(deleted=True)),
     ({"type": "fetch-and-set-history", "history_uid": "h"}, FetchAndSetHistory("h")),
     ({"type": "create-new-history"}, CreateNewHistory()),
     ({"type": "delete-history", "history_uid": "h" * 255}, DeleteHistory("h" * 255)),
+    ({"type": "delete-history", "history_uid": "h", "undo": True}, DeleteHistory("h", True)),
+    ({"type": "restore-history", "history_uid": "h"}, RestoreHistory("h")),
+    ({"type": "rename-history", "history_uid": "h", "title": "Tea"}, RenameHistory("h", "Tea")),
+    ({"type": "search-histories", "query": "tea"}, SearchHistories("tea")),
     ({"type": "add-client-to-group", "invitee_uid": "u"}, AddClientToGroup("u")),
     ({"type": "remove-client-from-group", "target_uid": "u"}, RemoveClientFromGroup("u")),
     ({"type": "request-group-info"}, RequestGroupInfo()),
+    ({"type": "watch-room"}, WatchRoom()),
     ({"type": "heartbeat"}, Heartbeat()),
 ]
 
@@ -80,15 +93,15 @@ def test_example(frame: dict[str, Any], message: ClientMessage) -> None:
 def test_examples_cover_every_type() -> None:
     """No message type is without an example, and the protocol's list of types is complete."""
     assert {frame["type"] for frame, _ in EXAMPLES} == set(TYPES)
-    assert len(TYPES) == 20
+    assert len(TYPES) == 24
 
 
 @pytest.mark.parametrize(("frame", "message"), EXAMPLES)
 def test_request_id_and_unknown_fields(frame: dict[str, Any], message: ClientMessage) -> None:
     """Any message may carry a request id and fields from the future."""
     more = {"request_id": "7", "metadata": {"skip_tts": True, "deep": [[{}]]}, **frame}
-    if isinstance(message, FrontendPlaybackComplete):
-        message = FrontendPlaybackComplete(more["request_id"])
+    if isinstance(message, FrontendPlaybackComplete | TextInput):
+        message = msgspec.structs.replace(message, request_id=more["request_id"])
     assert decode(json.dumps(more)) == message
 
 

@@ -12,6 +12,7 @@ from greenroom.protocol.server_messages import (
     Audio,
     BackendSynthComplete,
     BackgroundFiles,
+    CharacterState,
     ConfigFile,
     ConfigFiles,
     ConfigSwitched,
@@ -23,19 +24,24 @@ from greenroom.protocol.server_messages import (
     GroupOperationResult,
     GroupUpdate,
     HeartbeatAck,
+    HistoriesFound,
     HistoryData,
     HistoryDeleted,
     HistoryEntry,
     HistoryList,
     HistoryMessage,
+    HistoryRenamed,
+    HistoryRestored,
     InterruptNotice,
     NewHistoryCreated,
     QueueDropped,
     QueueState,
+    RoomState,
     ServerMessage,
     SetModelAndConf,
     ToolCallStatus,
     UserInputTranscription,
+    WakeWords,
     WakeWordState,
 )
 
@@ -79,6 +85,27 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
             ],
         },
     ),
+    (
+        SetModelAndConf(
+            None, "Mao", "mao_001", None, ["speech"], WakeWords("listening", {"en": ["mao"]}, {}, 60.0)
+        ),
+        {
+            "type": "set-model-and-conf",
+            "model_info": None,
+            "conf_name": "Mao",
+            "conf_uid": "mao_001",
+            "features": ["speech"],
+            "wake_words": {"state": "listening", "wake": {"en": ["mao"]}, "end": {}, "idle_seconds": 60.0},
+        },
+    ),
+    (
+        CharacterState("mao_001", "failed", "No model."),
+        {"type": "character-state", "conf_uid": "mao_001", "state": "failed", "message": "No model."},
+    ),
+    (
+        CharacterState("mao_001", "ready"),
+        {"type": "character-state", "conf_uid": "mao_001", "state": "ready"},
+    ),
     (ConfigSwitched("Switched"), {"type": "config-switched", "message": "Switched"}),
     (BackgroundFiles(["a.jpeg"]), {"type": "background-files", "files": ["a.jpeg"]}),
     (
@@ -88,6 +115,24 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
             "histories": [
                 {"uid": "h2", "latest_message": LINE_SENT, "timestamp": T},
                 {"uid": "h1", "latest_message": None, "timestamp": T},
+            ],
+        },
+    ),
+    (
+        HistoryList([], deleted=[HistoryEntry("h", LINE, T, "Tea", "I like tea", LINE, 9.5)]),
+        {
+            "type": "history-list",
+            "histories": [],
+            "deleted": [
+                {
+                    "uid": "h",
+                    "latest_message": LINE_SENT,
+                    "timestamp": T,
+                    "title": "Tea",
+                    "opening": "I like tea",
+                    "found": LINE_SENT,
+                    "undo_seconds": 9.5,
+                }
             ],
         },
     ),
@@ -102,6 +147,19 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
     (HistoryData([], "h1"), {"type": "history-data", "messages": [], "history_uid": "h1"}),
     (NewHistoryCreated("h"), {"type": "new-history-created", "history_uid": "h"}),
     (HistoryDeleted(False, "h"), {"type": "history-deleted", "success": False, "history_uid": "h"}),
+    (
+        HistoryDeleted(True, "h", 600.0),
+        {"type": "history-deleted", "success": True, "history_uid": "h", "undo_seconds": 600.0},
+    ),
+    (HistoryRestored(True, "h"), {"type": "history-restored", "success": True, "history_uid": "h"}),
+    (
+        HistoryRenamed(True, "h", None),
+        {"type": "history-renamed", "success": True, "history_uid": "h", "title": None},
+    ),
+    (
+        HistoriesFound("tea", [], "x"),
+        {"type": "histories-found", "query": "tea", "histories": [], "next": "x"},
+    ),
     (UserInputTranscription("hi"), {"type": "user-input-transcription", "text": "hi"}),
     (
         Audio("UklGRg==", [0.5, 1.0], 20, DisplayText("Hi.", "Mao", None), {"expressions": [3]}),
@@ -140,6 +198,7 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
         },
     ),
     (BackendSynthComplete(), {"type": "backend-synth-complete"}),
+    (BackendSynthComplete("r1"), {"type": "backend-synth-complete", "request_id": "r1"}),
     (ForceNewMessage(), {"type": "force-new-message"}),
     (InterruptNotice(), {"type": "interrupt-signal", "text": "conversation-interrupted"}),
     (GroupUpdate(), {"type": "group-update", "members": [], "is_owner": False}),
@@ -152,6 +211,11 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
     ),
     (HeartbeatAck(), {"type": "heartbeat-ack"}),
     (QueueState(2, 7), {"type": "queue-state", "position": 2, "waiting": 7}),
+    (
+        QueueState(0, 7, "m1"),
+        {"type": "queue-state", "position": 0, "waiting": 7, "request_id": "m1"},
+    ),
+    (RoomState("main", 3), {"type": "room-state", "room": "main", "viewers": 3}),
     (QueueDropped("expired", 0.0), {"type": "queue-dropped", "reason": "expired", "retry_after": 0.0}),
     (
         WakeWordState("c1", "ignored", None, None, "listening", STATS),

@@ -7,12 +7,39 @@ from tests.live.theatre import Theatre
 
 from greenroom.server.metrics import Metrics
 from greenroom.server.ops.recorder import Recorder
+from greenroom.server.room_metrics import RoomCollector
 
 
 def series(metrics: Metrics) -> dict[str, float]:
     """All samples about rooms, by name and labels."""
     lines = [line for line in metrics.text().decode().splitlines() if line.startswith("greenroom_room_")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+@staged
+async def test_made_up_names_are_bounded(stage: Stage) -> None:
+    """Beyond so many names, over all time, rooms share their series: a scrape never learns more names."""
+    async with Theatre(stage, rooms={"grace_seconds": 0}) as theatre:
+        metrics = Metrics(Recorder(100, 10))
+        metrics.registry.register(RoomCollector(theatre.rooms.statistics, 2))
+        for number in range(4):
+            seats = [theatre.enter(f"room{number}{word}") for word in "abc"]
+            for seat in seats[1:]:
+                await seat.say("one")
+                await seat.say("two")
+            found = series(metrics)
+            names = {name.partition('room="')[2].partition('"')[0] for name in found}
+            if number == 0:
+                assert names == {"room0a", "room0b", "(others)"}
+                assert found['greenroom_room_waiting{room="(others)"}'] == 1
+            else:
+                assert names == {"(others)"}
+                assert found['greenroom_room_viewers{room="(others)"}'] == 3
+                assert found['greenroom_room_waiting{room="(others)"}'] == 2
+                assert found['greenroom_room_messages_total{room="(others)",what="accepted"}'] == 4
+            for seat in seats:
+                seat.leave()
+            await stage.advance(0.1)
 
 
 @staged

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from greenroom.history import HistoryPage, HistoryStore
+from greenroom.history import HistoryPage, HistoryStore, HistorySummary, StoredMessage
 from greenroom.sessions.first_pages import FRESH_SECONDS, MAX_KEPT, FirstPages
 
 
@@ -17,7 +17,8 @@ class Counting:
         self.store = store
         self.now = 0.0
         self.asked = 0
-        self.pages = FirstPages(self, clock=lambda: self.now)  # type: ignore[arg-type]
+        self.in_bin: list[tuple[HistorySummary, float]] = []
+        self.pages = FirstPages(self, self, clock=lambda: self.now)  # type: ignore[arg-type]
 
     def statistics(self) -> object:
         return self.store.statistics()
@@ -25,6 +26,9 @@ class Counting:
     async def list(self, conf_uid: str, *, before: str | None = None, limit: int = 100) -> HistoryPage:
         self.asked += 1
         return await self.store.list(conf_uid, before=before, limit=limit)
+
+    async def contents(self, conf_uid: str, limit: int) -> list[tuple[HistorySummary, float]]:
+        return self.in_bin[:limit]
 
     async def uids(self, conf_uid: str = "white", limit: int = 10, before: str | None = None) -> list[str]:
         return [entry.uid for entry in (await self.pages.get(conf_uid, limit, before)).histories]
@@ -94,3 +98,17 @@ async def test_it_holds_so_many_answers_at_most(counting: Counting) -> None:
     for number in range(3 * MAX_KEPT):
         await counting.pages.get(f"c{number}", 1 + number % 7)
         assert len(counting.pages) <= MAX_KEPT
+
+
+async def test_what_can_be_undone_is_listed_for_those_who_ask(counting: Counting) -> None:
+    """With the seconds that are left; not on later pages, and not for clients that never heard of it."""
+    line = StoredMessage("human", "2026-01-02T03:04:05", "Hello.")
+    counting.in_bin = [(HistorySummary("gone", line.timestamp, line.timestamp, line), 12.34)]
+    await counting.store.append("white", "here", "human", "Hello.")
+    plain = await counting.pages.get("white", 10)
+    asked = await counting.pages.get("white", 10, deleted=True)
+    later = await counting.pages.get("white", 10, "1.1", deleted=True)
+    assert (plain.deleted, later.deleted) == (None, None)
+    assert asked.deleted is not None
+    assert [(one.uid, one.undo_seconds) for one in asked.deleted] == [("gone", 12.3)]
+    assert [one.uid for one in asked.histories] == ["here"]

@@ -11,8 +11,8 @@ from tests.helpers.loop import settle
 from tests.helpers.stage import Client, Json, Stage, staged
 
 from greenroom.protocol.codec import TYPES
+from greenroom.sessions import history_requests, service_context
 from greenroom.sessions import router as router_module
-from greenroom.sessions import service_context
 from greenroom.sessions.router import HANDLERS, Router
 
 START = ["control start", "full-text Thinking..."]
@@ -447,7 +447,7 @@ async def test_a_very_long_conversation_is_shown_from_its_end(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frame has a bound; the newest lines win, in their order."""
-    monkeypatch.setattr(router_module, "HISTORY_CHARACTERS", 100)
+    monkeypatch.setattr(history_requests, "HISTORY_CHARACTERS", 100)
     for i in range(30):
         await stage.histories.append("uid_alpha", "long", "human", f"line {i:05}")
     client = await stage.open()

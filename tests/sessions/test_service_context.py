@@ -45,6 +45,7 @@ async def test_the_greeting(stage: Stage) -> None:
         {
             "type": "set-model-and-conf", "model_info": None, "conf_name": "Alpha", "conf_uid": "uid_alpha",
             "client_uid": client.context.client_uid,
+            "features": ["history-rename", "history-search", "history-undo", "character-state"],
         },
         {"type": "group-update", "members": [], "is_owner": False},
         {"type": "control", "text": "start-mic"},

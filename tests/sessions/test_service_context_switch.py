@@ -38,6 +38,7 @@ async def test_a_switch_is_answered_at_once(stage: Stage) -> None:
         {
             "type": "set-model-and-conf", "model_info": None, "conf_name": "Beta", "conf_uid": "uid_beta",
             "client_uid": client.context.client_uid,
+            "features": ["history-rename", "history-search", "history-undo", "character-state"],
         },
         {"type": "config-switched", "message": "Switched to config: beta.yaml"},
     ]  # fmt: skip

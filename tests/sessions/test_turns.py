@@ -51,6 +51,8 @@ async def test_messages_wait_in_order_while_a_turn_runs(stage: Stage) -> None:
         line for i in range(4) for line in (("human", f"{i}?"), ("ai", f"{i}."))
     ]
     assert stage.meter.turns == ["finished"] * 4
+    assert stage.meter.visits == [True, False, False, False]
+    assert stage.meter.running == 0
 
 
 @staged(turns_waiting=0)

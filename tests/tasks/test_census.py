@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from greenroom.tasks import TaskScope, census
+from greenroom.tasks import TaskScope, census, find_job
 
 from .recording import forever, value
 from .virtual_loop import ticks, virtual
@@ -38,6 +38,34 @@ async def test_the_census_names_everything() -> None:
         assert with_stacks[1].stack == ()
         assert str(with_stacks[0]).startswith("app/page/turn (running, ")
         assert [info.name for info in await census(root, limit=2)] == ["keeper", "turn"]
+
+
+@virtual
+async def test_a_job_is_found_by_its_id() -> None:
+    """Whether it runs or waits, wherever it lives; ids are never used twice."""
+    async with TaskScope("app") as root:
+        page = root.child("page", max_running=1, max_waiting=1)
+        running, waiting = page.start(forever), page.start(forever)
+        assert running.id != waiting.id
+        assert await find_job(root, running.id) is running
+        assert await find_job(root, waiting.id) is waiting
+        running.cancel()
+        await ticks()
+        begun = waiting.job  # type: ignore[union-attr]
+        assert begun is not None
+        assert await find_job(root, running.id) is None
+        assert await find_job(root, begun.id) is begun
+
+
+@virtual
+async def test_what_an_owner_itself_has() -> None:
+    """Its own jobs that run and wait, those of its children are theirs."""
+    async with TaskScope("app") as root:
+        page = root.child("page", max_running=1, max_waiting=5)
+        jobs = [page.start(forever, name=f"job {number}") for number in range(4)]
+        assert (root.load, page.load) == ((0, 0), (1, 3))
+        assert page.waiting_jobs(2) == jobs[1:3]
+        assert root.waiting_jobs(2) == []
 
 
 @virtual

@@ -20,6 +20,17 @@ export interface DisplayText {
   avatar: string | null;
 }
 
+/** How the character is called; until then it answers nothing. */
+export interface WakeWords {
+  /** `listening`: it waits to be called. */
+  state: "active" | "listening";
+  /** By language. */
+  wake: Record<string, string[]>;
+  end: Record<string, string[]>;
+  /** Without a message for so long it goes back; 0: never. */
+  idle_seconds: number;
+}
+
 /** One character that may be chosen. */
 export interface ConfigFile {
   /** What `switch-config` takes. */
@@ -31,6 +42,8 @@ export interface ConfigFile {
   /** Language tag, for example `en` or `zh`. */
   language?: string;
   description?: string;
+  /** What the character says first. */
+  greeting?: string;
 }
 
 /** One stored line of a conversation. */
@@ -49,6 +62,14 @@ export interface HistoryEntry {
   latest_message: HistoryMessage | null;
   /** ISO 8601, of the latest message. */
   timestamp: string | null;
+  /** What somebody called it. */
+  title?: string;
+  /** The beginning of the first thing the visitor said. */
+  opening?: string;
+  /** In `histories-found`: the message with the words, cut to their neighbourhood. */
+  found?: HistoryMessage;
+  /** It is deleted, and can be brought back for so long. */
+  undo_seconds?: number;
 }
 
 /** The visitor wrote something: starts a turn. */
@@ -63,6 +84,8 @@ export interface TextInputMessage {
   platform?: string;
   /** In a room: 0 everybody, 1 paid for, 2 the owner. */
   priority?: number;
+  /** In a room: repeated in what is said about this message's place. */
+  request_id?: string | number;
 }
 
 /** A piece of recorded speech; kept until `mic-audio-end`. */
@@ -112,12 +135,15 @@ export interface AudioPlayStartMessage {
 /** The client has played all it got. May arrive any number of times, also unasked. */
 export interface FrontendPlaybackCompleteMessage {
   type: "frontend-playback-complete";
+  /** That of the `backend-synth-complete` it answers. */
   request_id?: string | number;
 }
 
 /** Asks for the list of characters (`config-files`). */
 export interface FetchConfigsMessage {
   type: "fetch-configs";
+  /** Also tell from now on how the character on stage gets ready (`character-state`). */
+  watch?: boolean;
 }
 
 /** Asks for another character. */
@@ -145,6 +171,8 @@ export interface FetchHistoryListMessage {
   before?: string;
   /** The longest list wanted. */
   limit?: number;
+  /** Also list those whose deletion can still be undone (`deleted`). */
+  deleted?: boolean;
 }
 
 /** Goes on with a stored conversation (`history-data`). */
@@ -162,6 +190,32 @@ export interface CreateNewHistoryMessage {
 export interface DeleteHistoryMessage {
   type: "delete-history";
   history_uid: string;
+  /** Delete it in a way that `restore-history` can undo for a while. */
+  undo?: boolean;
+}
+
+/** Undoes a deletion (`history-restored`). */
+export interface RestoreHistoryMessage {
+  type: "restore-history";
+  history_uid: string;
+}
+
+/** Gives a stored conversation a title (`history-renamed`). */
+export interface RenameHistoryMessage {
+  type: "rename-history";
+  history_uid: string;
+  /** Kept to 200 characters; empty takes the title away. */
+  title?: string;
+}
+
+/** Looks for stored conversations in which all words of the query were said (`histories-found`). */
+export interface SearchHistoriesMessage {
+  type: "search-histories";
+  query: string;
+  /** Go on: the `next` of the answer before. */
+  before?: string;
+  /** The longest list wanted. */
+  limit?: number;
 }
 
 /** Invites another connected client into one's group (`group-operation-result`). */
@@ -179,6 +233,11 @@ export interface RemoveClientFromGroupMessage {
 /** Asks who is in the group (`group-update`). */
 export interface RequestGroupInfoMessage {
   type: "request-group-info";
+}
+
+/** In a room: asks to be told how many watch, now and when it changes (`room-state`). */
+export interface WatchRoomMessage {
+  type: "watch-room";
 }
 
 /** Asks whether the server is alive (`heartbeat-ack`). */
@@ -204,9 +263,13 @@ export type ClientMessage =
   | FetchAndSetHistoryMessage
   | CreateNewHistoryMessage
   | DeleteHistoryMessage
+  | RestoreHistoryMessage
+  | RenameHistoryMessage
+  | SearchHistoriesMessage
   | AddClientToGroupMessage
   | RemoveClientFromGroupMessage
   | RequestGroupInfoMessage
+  | WatchRoomMessage
   | HeartbeatMessage;
 
 /** Tells the client to change its state. The last two texts are for clients that stream the open mic. */
@@ -229,6 +292,18 @@ export interface SetModelAndConfMessage {
   conf_name: string;
   conf_uid: string;
   client_uid?: string;
+  /** What this server can do with this character; absent: not told. */
+  features?: ("character-state" | "hearing" | "hearing-end" | "history-rename" | "history-search" | "history-undo" | "speech")[];
+  wake_words?: WakeWords;
+}
+
+/** How the character on stage gets ready; only for those who asked with `fetch-configs`. */
+export interface CharacterStateMessage {
+  type: "character-state";
+  conf_uid: string;
+  state: "failed" | "loading" | "ready";
+  /** Why it failed. */
+  message?: string;
 }
 
 /** The characters there are. */
@@ -256,6 +331,8 @@ export interface HistoryListMessage {
   histories: HistoryEntry[];
   /** There are older ones: send it as `before` of `fetch-history-list`. */
   next?: string;
+  /** Those whose deletion can still be undone, if they were asked for. */
+  deleted?: HistoryEntry[];
 }
 
 /** The lines of one conversation, oldest first. Replaces the client's chat log. */
@@ -276,6 +353,33 @@ export interface HistoryDeletedMessage {
   type: "history-deleted";
   success: boolean;
   history_uid: string;
+  /** It can be brought back with `restore-history` for so long. */
+  undo_seconds?: number;
+}
+
+/** Says whether a deletion was undone. */
+export interface HistoryRestoredMessage {
+  type: "history-restored";
+  success: boolean;
+  history_uid: string;
+}
+
+/** Says whether a stored conversation got its title. */
+export interface HistoryRenamedMessage {
+  type: "history-renamed";
+  success: boolean;
+  history_uid: string;
+  /** As it was kept; null: none. */
+  title: string | null;
+}
+
+/** The stored conversations that a search found, newest first. */
+export interface HistoriesFoundMessage {
+  type: "histories-found";
+  query: string;
+  histories: HistoryEntry[];
+  /** Older ones were not looked at yet: send it as `before` of `search-histories`. */
+  next?: string;
 }
 
 /** What the visitor was understood to say; shown as the visitor's own line. */
@@ -317,6 +421,8 @@ export interface ToolCallStatusMessage {
 /** All sentences are sent; the client answers `frontend-playback-complete` once it has played them. */
 export interface BackendSynthCompleteMessage {
   type: "backend-synth-complete";
+  /** An answer with the same one cannot be taken for another turn's. */
+  request_id?: string;
 }
 
 /** The next sentence belongs to a new bubble of the chat. */
@@ -364,10 +470,12 @@ export interface HeartbeatAckMessage {
 /** Your message waits in the room's queue. */
 export interface QueueStateMessage {
   type: "queue-state";
-  /** Its place, from 1. */
+  /** Its place, from 1; 0, only with a `request_id`: it is being answered. */
   position: number;
   /** How many wait in all. */
   waiting: number;
+  /** That of the `text-input`, if it had one. */
+  request_id?: string | number;
 }
 
 /** Your message will not be answered. */
@@ -376,6 +484,15 @@ export interface QueueDroppedMessage {
   reason: "displaced" | "duplicate" | "expired" | "queue-full" | "room-closed" | "sender-full";
   /** Seconds after which trying again makes sense; 0: never. */
   retry_after: number;
+  /** That of the `text-input`, if it had one. */
+  request_id?: string | number;
+}
+
+/** How many watch the room; only for those who asked with `watch-room`. */
+export interface RoomStateMessage {
+  type: "room-state";
+  room: string;
+  viewers: number;
 }
 
 /** What the wake-word machine made of the last utterance. */
@@ -397,6 +514,7 @@ export type ServerMessage =
   | ControlMessage
   | FullTextMessage
   | SetModelAndConfMessage
+  | CharacterStateMessage
   | ConfigFilesMessage
   | ConfigSwitchedMessage
   | BackgroundFilesMessage
@@ -404,6 +522,9 @@ export type ServerMessage =
   | HistoryDataMessage
   | NewHistoryCreatedMessage
   | HistoryDeletedMessage
+  | HistoryRestoredMessage
+  | HistoryRenamedMessage
+  | HistoriesFoundMessage
   | UserInputTranscriptionMessage
   | AudioMessage
   | ToolCallStatusMessage
@@ -416,6 +537,7 @@ export type ServerMessage =
   | HeartbeatAckMessage
   | QueueStateMessage
   | QueueDroppedMessage
+  | RoomStateMessage
   | WakeWordStateMessage;
 
 /** The ClientMessage with this `type`. */

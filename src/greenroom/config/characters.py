@@ -48,6 +48,7 @@ class CharacterEntry:
     language: str
     avatar: str
     description: str
+    greeting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ class CharacterStore:
         self._documents = {path: read for path, read in self._documents.items() if path in kept}
         self._characters, self._broken, self._odd = characters, broken, tuple(odd)
         self._entries = tuple(
-            CharacterEntry(name, one.conf_name, one.language, one.avatar, one.description)
+            CharacterEntry(name, one.conf_name, one.language, one.avatar, one.description, one.greeting or "")
             for name, one in characters.items()
         )
 

@@ -20,6 +20,7 @@ from greenroom.config.source_urls import parse_source_url
 __all__ = [
     "AgentSettings",
     "BuiltinSettings",
+    "HistorySettings",
     "LimitSettings",
     "LogSettings",
     "ModerationSettings",
@@ -125,10 +126,22 @@ class LimitSettings(Section):
     playback_grace_seconds: Seconds = 30
     """Waited beyond the length of the sound that was sent."""
     history_page: int = Field(default=100, ge=1, le=10_000)
+    history_undo_seconds: SecondsOrZero = 600
+    """How long the deletion of a conversation can be undone; 0: it cannot."""
     ping_seconds: Seconds = 20
     shutdown_seconds: Seconds = 5
     engines_idle_seconds: SecondsOrZero = 300
     """How long an engine that no client uses is kept."""
+    max_rss_mb: int = Field(default=0, ge=0, le=1024 * 1024)
+    """Resident memory of the process in MiB above which new pages are refused; 0: no limit."""
+
+
+class HistorySettings(Section):
+    """Where conversations are kept."""
+
+    on_unusable: Literal["fail", "memory"] = "fail"
+    """The data folder cannot be written, or the database is damaged, locked or newer: `fail` does not start;
+    `memory` starts, says so, leaves the files alone and keeps conversations only until the server stops."""
 
 
 class BuiltinSettings(Section):

@@ -25,6 +25,7 @@ from greenroom.config.paths import DataPaths, default_data_dir
 from greenroom.config.sections import (
     AgentSettings,
     BuiltinSettings,
+    HistorySettings,
     LimitSettings,
     LogSettings,
     OpenAISettings,
@@ -42,6 +43,7 @@ from greenroom.config.sections import (
 __all__ = [
     "AgentSettings",
     "BuiltinSettings",
+    "HistorySettings",
     "LimitSettings",
     "LogSettings",
     "OpenAISettings",
@@ -73,6 +75,7 @@ class Settings(Section):
 
     server: ServerSettings = ServerSettings()
     limits: LimitSettings = LimitSettings()
+    history: HistorySettings = HistorySettings()
     agent: AgentSettings = AgentSettings()
     voice: VoiceSettings = VoiceSettings()
     rooms: RoomSettings = RoomSettings()

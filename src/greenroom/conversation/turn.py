@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 from typing import Literal, Protocol
+from uuid import uuid4
 
 from greenroom.agents.agent import Agent
 from greenroom.agents.base import AgentError
@@ -45,7 +46,7 @@ Silence = Literal["none", "but its end", "all"]
 START, END = Control("conversation-chain-start"), Control("conversation-chain-end")
 CUT_OFF = Control("conversation-chain-end")
 """The same on the wire as `END`, which a stage may listen for: it ends a turn that came to its own end."""
-SYNTH_COMPLETE, NEW_MESSAGE = BackendSynthComplete(), ForceNewMessage()
+NEW_MESSAGE = ForceNewMessage()
 THINKING, WANTS_TO_SPEAK = FullText("Thinking..."), FullText("AI wants to speak something...")
 
 
@@ -84,7 +85,10 @@ class Stage(Protocol):
         ...
 
     async def ready_agent(self) -> Agent: ...
-    def expect_playback(self) -> PlaybackWait: ...
+    def expect_playback(self, request_id: str) -> PlaybackWait:
+        """Wait for the answer to the `backend-synth-complete` with this id; one without an id counts too."""
+        ...
+
     def history_of_turn(self) -> str: ...
     async def store(
         self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
@@ -264,9 +268,11 @@ class Turn:
     async def _play(self, seconds: float) -> None:
         """Wait until the client has played everything, never longer than that takes plus the grace time."""
         self.phase = "playing"
-        waiter = self._stage.expect_playback()
+        # With an id, so that a late answer to the turn before does not end this one's wait.
+        request_id = uuid4().hex
+        waiter = self._stage.expect_playback(request_id)
         try:
-            await self._send(SYNTH_COMPLETE)
+            await self._send(BackendSynthComplete(request_id))
             await waiter.wait(seconds + self._limits.playback_grace_seconds)
         finally:
             waiter.cancel()

@@ -5,18 +5,23 @@ Importing this package is cheap: SQLAlchemy is imported by the store's own threa
 
 from __future__ import annotations
 
+from greenroom.history.bin import HistoryBin
 from greenroom.history.errors import HistoryBusy, HistoryError
 from greenroom.history.records import (
+    MAX_TITLE,
     HistoryPage,
     HistoryStatistics,
     HistorySummary,
     Role,
+    SearchPage,
     StoredMessage,
     new_history_uid,
 )
 from greenroom.history.store import HistoryStore
 
 __all__ = [
+    "MAX_TITLE",
+    "HistoryBin",
     "HistoryBusy",
     "HistoryError",
     "HistoryPage",
@@ -24,6 +29,7 @@ __all__ = [
     "HistoryStore",
     "HistorySummary",
     "Role",
+    "SearchPage",
     "StoredMessage",
     "new_history_uid",
 ]

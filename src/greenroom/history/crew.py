@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from greenroom.history.errors import HistoryBusy, HistoryError
-from greenroom.history.records import Append, Delete, HistoryStatistics
+from greenroom.history.records import Change, HistoryStatistics
 from greenroom.history.worker import Ask, Outcome, Reader, Stop, Write, Writer, deliver
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["MAX_READS_WAITING", "MAX_WAITING", "MAX_WAITING_CHARACTERS", "Crew"]
 log = logging.getLogger("greenroom.history")
 
 MAX_WAITING = 10_000
-"""Messages and deletions that may wait for the disk."""
+"""Messages and other changes that may wait for the disk."""
 MAX_WAITING_CHARACTERS = 64_000_000
 """Characters of content that may wait for the disk."""
 MAX_READS_WAITING = 1_000
@@ -84,7 +84,7 @@ class Crew:
             self._threads[0].join(0.1)  # it has only its last instructions left
             raise
 
-    def write(self, entry: Append | Delete, characters: int) -> asyncio.Future[Any]:
+    def write(self, entry: Change, characters: int) -> asyncio.Future[Any]:
         """Put an entry before the writer; the future is done when it is stored, or tells why it is not."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:

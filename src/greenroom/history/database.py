@@ -17,7 +17,6 @@ from sqlalchemy import (
     Engine,
     bindparam,
     case,
-    delete,
     func,
     inspect,
     select,
@@ -26,19 +25,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from greenroom.history.changes import change
 from greenroom.history.dialect import Dialect
 from greenroom.history.errors import HistoryError
 from greenroom.history.records import (
+    OPENING,
     PREVIEW,
     Append,
-    Delete,
+    Change,
     HistoryPage,
     HistorySummary,
+    SearchPage,
     StoredMessage,
     local_iso,
     place_of,
 )
 from greenroom.history.schema import HEAD, histories, messages
+from greenroom.history.search import search, summary, summary_columns
 
 __all__ = ["Database"]
 
@@ -56,25 +59,25 @@ _ADD_MESSAGE = messages.insert().from_select(
         bindparam("avatar", type_=_m.avatar.type),
     ).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid")),
 )
-_DELETE = delete(histories).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"))
-_COUNT = select(func.count()).select_from(histories).where(_h.conf_uid == bindparam("conf_uid"))
+_COUNT = (
+    select(func.count())
+    .select_from(histories)
+    .where(_h.conf_uid == bindparam("conf_uid"), _h.deleted_until.is_(None))
+)
 
 _LIST = (
-    select(
-        _h.id,
-        _h.uid,
-        _h.created,
-        _h.updated,
-        _h.latest_role,
-        _h.latest_at,
-        _h.latest_preview,
-        _h.latest_name,
-        _h.latest_avatar,
-    )
-    .where(_h.conf_uid == bindparam("conf_uid"))
+    select(*summary_columns())
+    .where(_h.conf_uid == bindparam("conf_uid"), _h.deleted_until.is_(None))
     .order_by(_h.updated.desc(), _h.id.desc())
     .limit(bindparam("limit"))
 )
+_DISCARDED = (
+    select(*summary_columns())
+    .where(_h.conf_uid == bindparam("conf_uid"), _h.deleted_until > bindparam("now"))
+    .order_by(_h.deleted_until.desc(), _h.id.desc())
+    .limit(bindparam("limit"))
+)
+_NEXT_DUE = select(func.min(_h.deleted_until)).where(_h.deleted_until.is_not(None))
 # A row comparison, not `a < x OR (a = x AND b < y)`: this one is a single range of the index, and the
 # only rows it reads in vain are those of the very same microsecond.
 _LIST_BEFORE = _LIST.where(
@@ -84,7 +87,7 @@ _LIST_BEFORE = _LIST.where(
 _MESSAGES = (
     select(_m.role, _m.created, _m.content, _m.name, _m.avatar)
     .join_from(histories, messages, _m.history_id == _h.id)
-    .where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"))
+    .where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"), _h.deleted_until.is_(None))
     .order_by(_m.id.desc())
     .limit(bindparam("limit"))
 )
@@ -107,6 +110,9 @@ class Database:
             set_={
                 "updated": case((new.updated > _h.updated, new.updated), else_=_h.updated),
                 **{name: case((said, new[name]), else_=_h[name]) for name in latest},
+                "opening": func.coalesce(_h.opening, new.opening),
+                # Somebody goes on with it in another tab: so it is not to be thrown away.
+                "deleted_until": None,
             },
         )
 
@@ -195,25 +201,24 @@ class Database:
             self._dialect.begin(self._connection)
             yield
 
-    def write(self, batch: Sequence[Append | Delete]) -> list[bool]:
+    def write(self, batch: Sequence[Change]) -> list[int]:
         """Store all of it in one transaction, in order, or nothing of it.
 
         Returns:
-            For each deletion whether there was something to delete; True for each message.
+            For each change how many histories it concerned; 1 for each message.
         """
-        done: list[bool] = []
+        done: list[int] = []
         appends: list[Append] = []
         try:
             with self._transaction():
                 for one in batch:
                     if isinstance(one, Append):
                         appends.append(one)
-                        done.append(True)
+                        done.append(1)
                     else:
                         self._store(appends)
                         appends = []
-                        gone = self._connection.execute(_DELETE, {"conf_uid": one.conf_uid, "uid": one.uid})
-                        done.append(gone.rowcount > 0)
+                        done.append(change(self._connection, one))
                 self._store(appends)
         except Exception as error:
             raise self._dialect.explain(error) from error
@@ -233,9 +238,12 @@ class Database:
                     "uid": one.uid,
                     "created": one.at,
                     "updated": one.at,
+                    "opening": None,
                 }
             elif one.at > head["updated"]:
                 head["updated"] = one.at
+            if one.role == "human" and head["opening"] is None:
+                head["opening"] = one.content.strip()[:OPENING] or None
             if one.role != "system" or "latest_role" not in head:
                 head["latest_role"] = one.role
                 head["latest_at"] = one.at
@@ -275,16 +283,21 @@ class Database:
             rows = self._all(_LIST_BEFORE, {**values, "updated": before[0], "id": before[1]})
         more = len(rows) > limit
         shown = rows[:limit]
-        entries = tuple(
-            HistorySummary(
-                uid,
-                local_iso(created),
-                local_iso(updated),
-                StoredMessage(role, local_iso(at), preview, name, avatar),
-            )
-            for _, uid, created, updated, role, at, preview, name, avatar in shown
-        )
-        return HistoryPage(entries, place_of(shown[-1][3], shown[-1][0]) if more else None)
+        return HistoryPage(tuple(map(summary, shown)), place_of(shown[-1][3], shown[-1][0]) if more else None)
+
+    def discarded(self, conf_uid: str, now: int, limit: int) -> tuple[HistorySummary, ...]:
+        """Return the histories that can still be brought back, the last deleted first."""
+        return tuple(map(summary, self._all(_DISCARDED, {"conf_uid": conf_uid, "now": now, "limit": limit})))
+
+    def next_due(self) -> int | None:
+        """Return when the next discarded history is to be deleted, if there is one."""
+        return cast("int | None", self._all(_NEXT_DUE, {})[0][0])
+
+    def search(
+        self, conf_uid: str, words: Sequence[str], before: tuple[int, int] | None, limit: int
+    ) -> SearchPage:
+        """See `greenroom.history.search`."""
+        return search(lambda question: self._all(question, {}), conf_uid, words, before, limit)
 
     def messages(self, conf_uid: str, uid: str, limit: int) -> tuple[StoredMessage, ...]:
         """Return the newest `limit` messages of a history, oldest first."""

@@ -16,20 +16,29 @@ __all__ = [
     "MAX_CONTENT",
     "MAX_ID",
     "MAX_MESSAGES",
+    "MAX_TITLE",
+    "OPENING",
     "PREVIEW",
     "ROLES",
     "Append",
+    "Change",
     "Delete",
+    "Discard",
     "HistoryPage",
     "HistoryStatistics",
     "HistorySummary",
+    "Purge",
+    "Rename",
+    "Restore",
     "Role",
+    "SearchPage",
     "StoredMessage",
     "local_iso",
     "micros",
     "new_history_uid",
     "place_of",
     "read_place",
+    "words_of",
 ]
 
 Role = Literal["human", "ai", "system"]
@@ -43,6 +52,10 @@ MAX_MESSAGES = 100_000
 """Most messages one call returns."""
 PREVIEW = 500
 """Characters of the latest message that a list shows."""
+OPENING = 200
+"""Characters of the first thing the visitor said that a list shows."""
+MAX_TITLE = 200
+"""Longest title, in characters."""
 
 _LAST_MOMENT = 253_402_128_000_000_000
 """Two days before the year 10000 in microseconds: later ones have no local time in every zone."""
@@ -67,6 +80,40 @@ class Delete(Struct, frozen=True, gc=False):
     uid: str
 
 
+class Discard(Struct, frozen=True, gc=False):
+    """One history to hide, and to delete at `until` (microseconds since 1970) if nobody brings it back."""
+
+    conf_uid: str
+    uid: str
+    until: int
+
+
+class Restore(Struct, frozen=True, gc=False):
+    """One discarded history to bring back."""
+
+    conf_uid: str
+    uid: str
+
+
+class Rename(Struct, frozen=True, gc=False):
+    """A title for one history; None takes its title away."""
+
+    conf_uid: str
+    uid: str
+    title: str | None
+
+
+class Purge(Struct, frozen=True, gc=False):
+    """The discarded histories whose time is up at `now` (microseconds since 1970), `most` of them at most."""
+
+    now: int
+    most: int
+
+
+Change = Append | Delete | Discard | Restore | Rename | Purge
+"""Whatever the writing thread does."""
+
+
 class StoredMessage(Struct, frozen=True, gc=False):
     """One message. `timestamp` is local time, ISO 8601 to the second, without a zone."""
 
@@ -81,17 +128,33 @@ class HistorySummary(Struct, frozen=True, gc=False):
     """One history in a list. `latest` shows at most `PREVIEW` characters; times are as in `StoredMessage`.
 
     `updated` is the time of the newest message, which places the history in the list; `latest` is the message
-    that was stored last. They differ only where messages were stored out of order.
+    that was stored last. They differ only where messages were stored out of order. `opening` is the beginning
+    of the first thing the visitor said. `deleted_until` (microseconds since 1970) is set on a discarded one, and
+    `found` on what a search brought: the message with the words, cut to their neighbourhood.
     """
 
     uid: str
     created: str
     updated: str
     latest: StoredMessage
+    title: str | None = None
+    opening: str | None = None
+    deleted_until: int | None = None
+    found: StoredMessage | None = None
 
 
 class HistoryPage(Struct, frozen=True, gc=False):
     """A part of a character's list, newest first. `next` is the `before` of the following page, or None."""
+
+    entries: tuple[HistorySummary, ...]
+    next: str | None
+
+
+class SearchPage(Struct, frozen=True, gc=False):
+    """What a search found, newest first. `next` is the `before` with which it goes on, or None at the end.
+
+    There may be few entries, or none, and still a `next`: a search looks at a bounded number of histories.
+    """
 
     entries: tuple[HistorySummary, ...]
     next: str | None
@@ -116,6 +179,14 @@ class HistoryStatistics:
     """Results nobody waited for any more: the caller was cancelled or its loop is closed."""
     threads: int
     """Threads alive now."""
+
+
+MAX_WORDS = 8
+
+
+def words_of(query: str) -> tuple[str, ...]:
+    """Return the words of a search without repetitions, `MAX_WORDS` at most."""
+    return tuple(dict.fromkeys(query.split()))[:MAX_WORDS]
 
 
 def new_history_uid(now: datetime) -> str:

@@ -2,7 +2,9 @@
 
 Times are microseconds since 1970 (UTC): they sort and compare the same in every database and across changes
 of the clock's zone. The latest message is kept on the history's own row, cut to a preview, so that a list
-reads one short row per history along one index, however many messages there are.
+reads one short row per history along one index, however many messages there are. `opening` is the beginning
+of the first thing the visitor said, `title` what somebody called the history, and `deleted_until` is set on one
+that was deleted and can be brought back until then.
 
 A change here needs a new file in `migrations/versions` and its number in `HEAD`; a test compares the two.
 """
@@ -25,7 +27,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "histories", "messages", "metadata"]
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration. A file that carries it needs no look at the migrations."""
 
 _NAMES = {
@@ -54,9 +56,19 @@ histories = Table(
     Column("latest_preview", Text, nullable=False),
     Column("latest_name", Text),
     Column("latest_avatar", Text),
+    Column("title", Text),
+    Column("opening", Text),
+    Column("deleted_until", BigInteger),
     UniqueConstraint("conf_uid", "uid"),
 )
 Index("ix_histories_newest", histories.c.conf_uid, histories.c.updated.desc(), histories.c.id.desc())
+_waits_to_be_deleted = histories.c.deleted_until.is_not(None)
+Index(
+    "ix_histories_deleted",
+    histories.c.deleted_until,
+    sqlite_where=_waits_to_be_deleted,
+    postgresql_where=_waits_to_be_deleted,
+)
 
 messages = Table(
     "messages",

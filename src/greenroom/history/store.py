@@ -22,15 +22,23 @@ from greenroom.history.records import (
     MAX_CONTENT,
     MAX_ID,
     MAX_MESSAGES,
+    MAX_TITLE,
     ROLES,
     Append,
     Delete,
+    Discard,
     HistoryPage,
     HistoryStatistics,
+    HistorySummary,
+    Purge,
+    Rename,
+    Restore,
     Role,
+    SearchPage,
     StoredMessage,
     micros,
     read_place,
+    words_of,
 )
 
 if TYPE_CHECKING:  # SQLAlchemy takes half a second to import: the store's own thread does it, not the loop's
@@ -142,7 +150,61 @@ class HistoryStore:
         Messages handed in earlier go with it; later ones begin it anew.
         """
         _check_names(conf_uid, history_uid)
-        return await self._crew.write(Delete(conf_uid, history_uid), 0)
+        return await self._crew.write(Delete(conf_uid, history_uid), 0) > 0
+
+    async def discard(self, conf_uid: str, history_uid: str, until: float) -> bool:
+        """Hide a history, to be deleted at `until` (seconds since 1970); return whether there was one.
+
+        A message that is stored in it brings it back, for somebody goes on with it.
+        """
+        _check_names(conf_uid, history_uid)
+        return await self._crew.write(Discard(conf_uid, history_uid, int(until * 1_000_000)), 0) > 0
+
+    async def restore(self, conf_uid: str, history_uid: str) -> bool:
+        """Bring a discarded history back; return whether it was still there."""
+        _check_names(conf_uid, history_uid)
+        return await self._crew.write(Restore(conf_uid, history_uid), 0) > 0
+
+    async def rename(self, conf_uid: str, history_uid: str, title: str | None) -> bool:
+        """Give a history a title, or take it away; return whether there is such a history.
+
+        Raises:
+            ValueError: the title is empty or longer than `MAX_TITLE`.
+        """
+        _check_names(conf_uid, history_uid)
+        if title is not None and not 0 < len(title) <= MAX_TITLE:
+            raise ValueError(f"title must have 1 to {MAX_TITLE} characters")
+        return await self._crew.write(Rename(conf_uid, history_uid, title), 0) > 0
+
+    async def purge(self, now: float, most: int = 100) -> int:
+        """Delete discarded histories whose time is up, `most` at once; return how many there were."""
+        return await self._crew.write(Purge(int(now * 1_000_000), most), 0)
+
+    async def discarded(self, conf_uid: str, now: float, *, limit: int = 100) -> tuple[HistorySummary, ...]:
+        """Return a character's histories that can still be brought back, the last deleted first."""
+        wanted = min(_at_least_one(limit), self._page)
+        moment = int(now * 1_000_000)
+        return await self._crew.ask(lambda database: database.discarded(conf_uid, moment, wanted))
+
+    async def next_due(self) -> float | None:
+        """Return when the next discarded history is to be deleted (seconds since 1970), if there is one."""
+        due = await self._crew.ask(lambda database: database.next_due())
+        return None if due is None else due / 1_000_000
+
+    async def search(
+        self, conf_uid: str, query: str, *, before: str | None = None, limit: int = 30
+    ) -> SearchPage:
+        """Find a character's histories in which somebody said all words of the query, the newest first.
+
+        Raises:
+            HistoryError: `before` is not from an earlier page, or the file cannot be read.
+        """
+        place = None if before is None else read_place(before)
+        words = words_of(query)
+        if not words:
+            return SearchPage((), None)
+        wanted = min(_at_least_one(limit), self._page)
+        return await self._crew.ask(lambda database: database.search(conf_uid, words, place, wanted))
 
     async def list(self, conf_uid: str, *, before: str | None = None, limit: int = 100) -> HistoryPage:
         """Return a character's histories, the one with the newest message first.

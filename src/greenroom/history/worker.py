@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from greenroom.history.errors import HistoryError
-from greenroom.history.records import Append, Delete
+from greenroom.history.records import Append, Change
 
 if TYPE_CHECKING:  # SQLAlchemy takes half a second to import: the writer's thread does it, not the loop's
     from greenroom.history.database import Database
@@ -39,10 +39,10 @@ _OF_THE_FILE = _BROKEN | {"full", "locked", "newer"}
 
 
 class Write(Struct):
-    """A message or a deletion on its way to the disk."""
+    """A message or another change on its way to the disk."""
 
     future: asyncio.Future[Any]
-    entry: Append | Delete
+    entry: Change
 
 
 class Ask(Struct):

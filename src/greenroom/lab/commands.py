@@ -78,6 +78,9 @@ def soak(
         Optional[Path],  # noqa: UP045
         typer.Option("--report", help="Write one HTML file that needs no network."),
     ] = None,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON object a line: each visit, then the verdict.")
+    ] = False,
     lang: LangOption = "en",
 ) -> None:
     from greenroom.lab.soak_command import Wanted, run_soak
@@ -89,6 +92,7 @@ def soak(
                 url=url, mode=mode, visits=limit, parallel=parallel, duration=duration, think=think_time,
                 patience=patience, pid=pid, script=script, assert_flat=assert_flat,
                 restart_command=restart_command, json=json_path, report=report_path, language=_language(lang),
+                lines=jsonl,
             )
         )
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from greenroom.lab.display import Progress, verdict_view, visits_table
+from greenroom.lab.lines import Lines
 from greenroom.lab.olv import OlvVisitor
 from greenroom.lab.plan import MODES, NoSuchMode, steps
 from greenroom.lab.process import NoProcess, ProcessTree, find_by_port
@@ -50,11 +52,13 @@ class Wanted:
     json: Path | None = None
     report: Path | None = None
     language: str = "en"
+    lines: bool = False
 
 
 def run_soak(wanted: Wanted, console: Console | None = None) -> int:
     """Do it; returns the exit code. Failures of usage are printed, not raised."""
-    console = console or Console()
+    lines = Lines(sys.stdout) if wanted.lines else None
+    console = console or Console(quiet=wanted.lines)
     try:
         script = read_script(wanted.script) if wanted.script is not None else None
         _check(wanted, script)
@@ -63,18 +67,23 @@ def run_soak(wanted: Wanted, console: Console | None = None) -> int:
                 "Starting a Greenroom with a quick built-in agent, 4 provider slots and one voice …"
             )
             with OwnServer() as server:
-                run = _measure(wanted, console, server.url, server.pid, None, "greenroom serve")
+                run = _measure(wanted, console, server.url, server.pid, None, "greenroom serve", lines)
         else:
             address = wanted.url or (script.url if script is not None else "")
             url = websocket_url(address, "/" if script is not None else "/client-ws")
-            run = _measure(wanted, console, url, wanted.pid, script, script.name if script else "")
+            name = script.name if script else ""
+            run = _measure(wanted, console, url, wanted.pid, script, name, lines)
     except (BadAddress, BadScript, NoProcess, NoSuchMode, NotBuilt, Unreachable, CannotStart) as error:
+        if lines is not None:
+            lines.write(error=str(error))
         console.print(f"greenroom soak: {error}", style="red", markup=False, highlight=False)
         return USAGE
     except KeyboardInterrupt:
         console.print("greenroom soak: interrupted; nothing was judged", style="red")
         return 130
     verdict = judge(run)
+    if lines is not None:
+        lines.verdict(run, verdict)
     console.print(visits_table(run, wanted.language, console.width))
     console.print(verdict_view(run, verdict, wanted.language))
     return _written(wanted, console, run, verdict)
@@ -94,11 +103,17 @@ def _check(wanted: Wanted, script: Script | None) -> None:
 
 
 def _measure(
-    wanted: Wanted, console: Console, url: str, pid: int | None, script: Script | None, server: str
+    wanted: Wanted,
+    console: Console,
+    url: str,
+    pid: int | None,
+    script: Script | None,
+    server: str,
+    lines: Lines | None,
 ) -> Run:
     tree, note = _tree(url, pid)
     with Progress(console, wanted.visits, wanted.language) as progress:
-        run = asyncio.run(_soak(wanted, url, tree, script, progress))
+        run = asyncio.run(_soak(wanted, url, tree, script, lines or progress))
     run.server = server
     run.patience = wanted.patience
     if note:

@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS accepted (
 
 ADD = "INSERT OR IGNORE INTO accepted (id, room, sender, text, priority, at) VALUES (?, ?, ?, ?, ?, ?)"
 REMOVE = "DELETE FROM accepted WHERE id = ?"
+KINDS = (str, str, str, str, int, float)
+"""Of an entry's values; SQLite itself does not insist."""
 MAX_WAITING = 10_000
 """Writes that may wait for the disk."""
 CLOSE_SECONDS = 2.0
@@ -81,8 +83,8 @@ class QueueJournal:
         try:
             return await self._scope.run_in_thread(self._open, name="open journal")
         except sqlite3.Error as error:
-            fix = "is another server using this data folder? Give each its own, or turn queue.durable off"
-            problem = Problem(str(self._path), None, "queue.durable", f"cannot be used ({error})", fix)
+            what = f"cannot be used ({error})"
+            problem = Problem(str(self._path), None, "queue.durable", what, _fix(error))
             raise ConfigError([problem]) from error
 
     def _open(self) -> list[Entry]:
@@ -100,6 +102,10 @@ class QueueJournal:
             rows = database.execute(
                 "SELECT id, room, sender, text, priority, at FROM accepted ORDER BY number"
             ).fetchall()
+            if not all(
+                isinstance(value, kind) for row in rows for value, kind in zip(row, KINDS, strict=True)
+            ):
+                raise sqlite3.DataError("a row holds what no server writes")
         except sqlite3.Error:
             database.close()
             raise
@@ -191,6 +197,15 @@ def _settle(batch: list[Write], error: Exception | None) -> None:
             write.written.set_result(None)
         else:
             write.written.set_exception(error)
+
+
+def _fix(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "is another server using this data folder? Give each its own, or turn queue.durable off"
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return "the server must be able to write there: look at the folder's permissions and the disk's space"
+    return "the file is damaged, or not the server's: move it away (what waited in it is not answered then)"
 
 
 def now() -> float:

@@ -46,6 +46,8 @@ class QueueItem:
     """In bytes."""
     copies: int = field(default=1)
     """How many identical messages it stands for."""
+    request_id: str | int | None = None
+    """The sender's own name for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ import structlog
 
 from greenroom.conversation.turn import CUT_OFF, END, NEW_MESSAGE, START, Turn, TurnInput
 from greenroom.live.audience import Audience, all_but
+from greenroom.live.head_count import HeadCount
 from greenroom.live.journal import Entry, QueueJournal, now
 from greenroom.live.proxy_message_queue import ProxyMessageQueue, QueueStatistics
 from greenroom.live.queue_policy import DropReason, QueueItem, QueueLimits
@@ -83,8 +84,8 @@ class RoomContext(ServiceContext):
             await self.before_end("finished" if message is END else "cut off")
         await super().say(message, turn)
 
-    def expect_playback(self) -> Waiter:
-        waiter = super().expect_playback()
+    def expect_playback(self, request_id: str) -> Waiter:
+        waiter = super().expect_playback(request_id)
         if not self.audience.viewers:
             waiter.give_up()
         return waiter
@@ -114,6 +115,7 @@ class Room:
         self._journal = journal
         self._frame = frame
         self._audience = Audience(frame)
+        self.head_count = HeadCount(name, self._audience, frame)
         self._scope = scope
         self._services = services
         self._ended: str | None = None
@@ -165,6 +167,7 @@ class Room:
         if self._audience.talking:
             viewer.send_now(START)
         self._audience.viewers[viewer.viewer_id] = viewer
+        self.head_count.changed()
         self.queue.resume()
 
     def leave(self, viewer: Viewer) -> None:
@@ -173,6 +176,8 @@ class Room:
         With nobody left no conversation begins, and nobody's playback is waited for.
         """
         self._audience.viewers.pop(viewer.viewer_id, None)
+        self.head_count.forget(viewer)
+        self.head_count.changed()
         if not self._audience.viewers:
             self.queue.pause()
             self.context.message_handler.handle(PLAYED)
@@ -182,10 +187,20 @@ class Room:
 
     # -- into the queue ------------------------------------------------------------------------------------
 
-    async def say(self, text: str, sender: str, given: TurnInput, priority: int) -> None:
-        """Somebody in the room, or a live chat, says something: it takes its place in the queue."""
+    async def say(
+        self,
+        text: str,
+        sender: str,
+        given: TurnInput,
+        priority: int,
+        request_id: str | int | None = None,
+    ) -> None:
+        """Somebody in the room, or a live chat, says something: it takes its place in the queue.
+
+        `request_id`: the sender's own name for it, repeated in all that is said about its place.
+        """
         size = len(text) + sum(map(len, given.images))
-        item = QueueItem(uuid4().hex, sender, text, given, priority, size=size)
+        item = QueueItem(uuid4().hex, sender, text, given, priority, size=size, request_id=request_id)
         # What is turned away costs no disk.
         if self._journal is not None and self.queue.would_take(item):
             try:
@@ -197,7 +212,7 @@ class Room:
                 self._tell(item, s.Error(why, code="not-stored"))
             except ScopeClosed:
                 # The server stops, and has not accepted it: say so.
-                self._tell(item, s.QueueDropped(reason="room-closed", retry_after=0.0))
+                self._tell_dropped(item, "room-closed", 0.0)
                 return
         self.queue.queue_item(item)
 
@@ -280,25 +295,29 @@ class Room:
         if viewer is not None:
             viewer.send_now(message)
 
+    def _tell_dropped(self, item: QueueItem, reason: DropReason, retry_after: float) -> None:
+        self._tell(item, s.QueueDropped(reason, round(retry_after, 1), item.request_id))
+
     def queued(self, item: QueueItem, position: int, waiting: int) -> None:
-        self._tell(item, s.QueueState(position=position, waiting=waiting))
+        self._tell(item, s.QueueState(position, waiting, item.request_id))
 
     def merged(self, item: QueueItem, twin: QueueItem, retry_after: float) -> None:
-        if twin is self._talk:
-            self._tell(item, s.QueueDropped(reason="duplicate", retry_after=round(retry_after, 1)))
+        if twin is self._talk or (item.request_id is not None and item.request_id != twin.request_id):
+            self._tell_dropped(item, "duplicate", retry_after)
         self._forget(item)
 
     def moved(self, positions: list[tuple[QueueItem, int]], waiting: int) -> None:
         for item, position in positions:
-            self._tell(item, s.QueueState(position=position, waiting=waiting))
+            self.queued(item, position, waiting)
 
     def started(self, item: QueueItem) -> None:
-        pass
+        if item.request_id is not None:
+            self.queued(item, 0, self.queue.waiting)
 
     def dropped(self, item: QueueItem, reason: DropReason, retry_after: float) -> None:
         if reason == "room-closed" and self.restarting and self._journal is not None:
             return  # Not dropped at all: it is answered after the restart.
-        self._tell(item, s.QueueDropped(reason=reason, retry_after=retry_after))
+        self._tell_dropped(item, reason, retry_after)
         self._services.meter.refused(f"room {reason}")
         self._forget(item)
 
@@ -323,6 +342,7 @@ class Room:
         if self.closed:
             return
         self.closed = True
+        self.head_count.close()
         dropped = self.queue.close()
         try:
             await self._scope.close(reason=reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from greenroom.conversation.turn import TurnInput
+from greenroom.live.sources.moderation import clean
 from greenroom.live.viewer import Viewer
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
@@ -30,7 +31,7 @@ class RoomRouter(Router):
             raise OutboxClosed("left while it sent too fast")
 
     async def say(self, message: c.TextInput, given: TurnInput) -> None:
-        viewer, name = self._viewer, message.name
+        viewer, name = self._viewer, clean(message.name or "")
         text = f"{name}: {given.text}" if name else given.text
         sender, priority = viewer.viewer_id, 0
         if viewer.trusted:
@@ -38,7 +39,7 @@ class RoomRouter(Router):
             # shown: else one viewer with a thousand names would take a thousand turns.
             sender = f"{sender}/{name}" if name else sender
             priority = message.priority or 0
-        await self._room.say(text, sender, TurnInput(text, given.images), priority)
+        await self._room.say(text, sender, TurnInput(text, given.images), priority, message.request_id)
 
     async def ai_speak_signal(self, message: c.AiSpeakSignal) -> None:
         # Each page has a clock of its own: the first one whose time is up speaks for all.
@@ -46,6 +47,9 @@ class RoomRouter(Router):
         if images is not None:
             prompt = self._context.character.proactive_prompt
             self._room.say_unasked(TurnInput(prompt, images, proactive=True))
+
+    async def watch_room(self, message: c.WatchRoom) -> None:
+        self._room.head_count.watch(self._viewer)
 
     async def interrupt_signal(self, message: c.InterruptSignal) -> None:
         await self._room.interrupt(self._viewer, message.text)

@@ -152,7 +152,7 @@ class Rooms:
 
     def _open(self, name: str) -> Room:
         # No await in here: nobody may find a room that is half open.
-        if len(self._rooms) >= self._settings.max_rooms:
+        if len(self._rooms) >= self._settings.max_rooms and not self._make_place():
             raise RoomRefused(1013, f"{len(self._rooms)} rooms are open, which is the limit")
         try:
             scope = self._scope.child(f"room {name}")
@@ -178,10 +178,24 @@ class Rooms:
         log.info("room opened", room=name)
         return room
 
+    def _make_place(self) -> bool:
+        """Close the empty room that has nothing to do and was left first; False if there is none.
+
+        Else whoever comes in and out under names made up at random keeps all others out of new rooms.
+        """
+        for name in self._timers:
+            room = self._rooms[name]
+            if not room.queue.conversation_active and not room.queue.has_pending_messages():
+                self._stay(name)
+                self._let_go(room, "its place was needed")
+                return True
+        return False
+
     async def hear(self, name: str, sender_id: str, sender_name: str, text: str, priority: int) -> bool:
         """Take a message of a live chat into a room; False if nobody watches there."""
         room = self._rooms.get(name)
         if room is None or not room.viewers or room.closed:
+            self._services.meter.refused("live chat without viewers")
             return False
         said = f"{sender_name}: {text}" if sender_name else text
         await room.say(said, sender_id, TurnInput(said), priority)

@@ -33,10 +33,14 @@ __all__ = [
     "MicAudioEnd",
     "RawAudioData",
     "RemoveClientFromGroup",
+    "RenameHistory",
     "RequestGroupInfo",
     "RequestInitConfig",
+    "RestoreHistory",
+    "SearchHistories",
     "SwitchConfig",
     "TextInput",
+    "WatchRoom",
 ]
 
 
@@ -61,6 +65,9 @@ Samples = Annotated[
 ]
 
 
+RequestId = str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class TextInput(Message, frozen=True, gc=False, tag="text-input"):
     """The visitor wrote something: starts a turn."""
 
@@ -77,6 +84,9 @@ class TextInput(Message, frozen=True, gc=False, tag="text-input"):
     priority: Annotated[
         Annotated[int, Meta(ge=0, le=2)] | None,
         Meta(description="In a room: 0 everybody, 1 paid for, 2 the owner."),
+    ] = None
+    request_id: Annotated[
+        RequestId | None, Meta(description="In a room: repeated in what is said about this message's place.")
     ] = None
 
 
@@ -123,11 +133,18 @@ class AudioPlayStart(Message, frozen=True, gc=False, tag="audio-play-start"):
 class FrontendPlaybackComplete(Message, frozen=True, gc=False, tag="frontend-playback-complete"):
     """The client has played all it got. May arrive any number of times, also unasked."""
 
-    request_id: str | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    request_id: Annotated[
+        RequestId | None, Meta(description="That of the `backend-synth-complete` it answers.")
+    ] = None
 
 
 class FetchConfigs(Message, frozen=True, gc=False, tag="fetch-configs"):
     """Asks for the list of characters (`config-files`)."""
+
+    watch: Annotated[
+        bool,
+        Meta(description="Also tell from now on how the character on stage gets ready (`character-state`)."),
+    ] = False
 
 
 class SwitchConfig(Message, frozen=True, gc=False, tag="switch-config"):
@@ -155,6 +172,9 @@ class FetchHistoryList(Message, frozen=True, gc=False, tag="fetch-history-list")
     limit: Annotated[
         Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="The longest list wanted.")
     ] = None
+    deleted: Annotated[
+        bool, Meta(description="Also list those whose deletion can still be undone (`deleted`).")
+    ] = False
 
 
 class FetchAndSetHistory(Message, frozen=True, gc=False, tag="fetch-and-set-history"):
@@ -171,6 +191,35 @@ class DeleteHistory(Message, frozen=True, gc=False, tag="delete-history"):
     """Deletes a stored conversation (`history-deleted`)."""
 
     history_uid: Id
+    undo: Annotated[
+        bool, Meta(description="Delete it in a way that `restore-history` can undo for a while.")
+    ] = False
+
+
+class RestoreHistory(Message, frozen=True, gc=False, tag="restore-history"):
+    """Undoes a deletion (`history-restored`)."""
+
+    history_uid: Id
+
+
+class RenameHistory(Message, frozen=True, gc=False, tag="rename-history"):
+    """Gives a stored conversation a title (`history-renamed`)."""
+
+    history_uid: Id
+    title: Annotated[
+        Annotated[str, Meta(max_length=1000)] | None,
+        Meta(description="Kept to 200 characters; empty takes the title away."),
+    ] = None
+
+
+class SearchHistories(Message, frozen=True, gc=False, tag="search-histories"):
+    """Looks for stored conversations in which all words of the query were said (`histories-found`)."""
+
+    query: Annotated[str, Meta(max_length=200)]
+    before: Annotated[Id | None, Meta(description="Go on: the `next` of the answer before.")] = None
+    limit: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | None, Meta(description="The longest list wanted.")
+    ] = None
 
 
 class AddClientToGroup(Message, frozen=True, gc=False, tag="add-client-to-group"):
@@ -187,6 +236,10 @@ class RemoveClientFromGroup(Message, frozen=True, gc=False, tag="remove-client-f
 
 class RequestGroupInfo(Message, frozen=True, gc=False, tag="request-group-info"):
     """Asks who is in the group (`group-update`)."""
+
+
+class WatchRoom(Message, frozen=True, gc=False, tag="watch-room"):
+    """In a room: asks to be told how many watch, now and when it changes (`room-state`)."""
 
 
 class Heartbeat(Message, frozen=True, gc=False, tag="heartbeat"):
@@ -210,9 +263,13 @@ ClientMessage = (
     | FetchAndSetHistory
     | CreateNewHistory
     | DeleteHistory
+    | RestoreHistory
+    | RenameHistory
+    | SearchHistories
     | AddClientToGroup
     | RemoveClientFromGroup
     | RequestGroupInfo
+    | WatchRoom
     | Heartbeat
 )
 """Any message a client may send."""

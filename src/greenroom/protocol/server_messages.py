@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from greenroom.protocol.parts import DisplayText, Message, Part
+from greenroom.protocol.parts import DisplayText, Message
+from greenroom.protocol.server_parts import ConfigFile, HistoryEntry, HistoryMessage, WakeWords
 
 __all__ = [
     "Audio",
     "BackendSynthComplete",
     "BackgroundFiles",
+    "CharacterState",
     "ConfigFile",
     "ConfigFiles",
     "ConfigSwitched",
@@ -24,25 +26,31 @@ __all__ = [
     "ControlText",
     "DisplayText",
     "Error",
+    "Feature",
     "ForceNewMessage",
     "FullText",
     "GroupOperationResult",
     "GroupUpdate",
     "HeartbeatAck",
+    "HistoriesFound",
     "HistoryData",
     "HistoryDeleted",
     "HistoryEntry",
     "HistoryList",
     "HistoryMessage",
+    "HistoryRenamed",
+    "HistoryRestored",
     "InterruptNotice",
     "NewHistoryCreated",
     "QueueDropped",
     "QueueState",
+    "RoomState",
     "ServerMessage",
     "SetModelAndConf",
     "ToolCallStatus",
     "UserInputTranscription",
     "WakeWordState",
+    "WakeWords",
 ]
 
 ControlText = Literal[
@@ -67,6 +75,18 @@ class FullText(Message, frozen=True, gc=False, tag="full-text"):
     text: str
 
 
+Feature = Literal[
+    "character-state", "hearing", "hearing-end", "history-rename", "history-search", "history-undo", "speech"
+]
+"""What a server can do beyond the original protocol, or in place of guessing:
+
+- `hearing`: it understands recorded speech (`mic-audio-data`, `mic-audio-end`);
+- `hearing-end`: it also finds where speech begins and ends in an open microphone (`raw-audio-data`);
+- `speech`: the character on stage speaks;
+- the others name what may be asked for.
+"""
+
+
 class SetModelAndConf(Message, frozen=True, gc=False, omit_defaults=True, tag="set-model-and-conf"):
     """Says which character is on stage and what it looks like."""
 
@@ -77,16 +97,19 @@ class SetModelAndConf(Message, frozen=True, gc=False, omit_defaults=True, tag="s
     conf_name: str
     conf_uid: str
     client_uid: str | None = None
+    features: Annotated[
+        list[Feature] | None,
+        Meta(description="What this server can do with this character; absent: not told."),
+    ] = None
+    wake_words: WakeWords | None = None
 
 
-class ConfigFile(Part, frozen=True, gc=False, omit_defaults=True):
-    """One character that may be chosen."""
+class CharacterState(Message, frozen=True, gc=False, omit_defaults=True, tag="character-state"):
+    """How the character on stage gets ready; only for those who asked with `fetch-configs`."""
 
-    filename: Annotated[str, Meta(description="What `switch-config` takes.")]
-    name: Annotated[str, Meta(description="Equals the `conf_name` of the character.")]
-    avatar: Annotated[str | None, Meta(description="A file name under `/avatars/`.")] = None
-    language: Annotated[str | None, Meta(description="Language tag, for example `en` or `zh`.")] = None
-    description: str | None = None
+    conf_uid: str
+    state: Literal["loading", "ready", "failed"]
+    message: Annotated[str | None, Meta(description="Why it failed.")] = None
 
 
 class ConfigFiles(Message, frozen=True, gc=False, tag="config-files"):
@@ -107,30 +130,16 @@ class BackgroundFiles(Message, frozen=True, gc=False, tag="background-files"):
     files: Annotated[list[str], Meta(description="Bare file names; they are served under `/bg/`.")]
 
 
-class HistoryMessage(Part, frozen=True, gc=False, omit_defaults=True):
-    """One stored line of a conversation."""
-
-    role: Literal["human", "ai"]
-    timestamp: Annotated[str, Meta(description="ISO 8601; to be shown, not to be computed with.")]
-    content: str
-    name: str | None = None
-    avatar: str | None = None
-
-
-class HistoryEntry(Part, frozen=True, gc=False):
-    """One stored conversation in a list."""
-
-    uid: str
-    latest_message: HistoryMessage | None
-    timestamp: Annotated[str | None, Meta(description="ISO 8601, of the latest message.")]
-
-
 class HistoryList(Message, frozen=True, gc=False, omit_defaults=True, tag="history-list"):
     """The stored conversations, newest first."""
 
     histories: list[HistoryEntry]
     next: Annotated[
         str | None, Meta(description="There are older ones: send it as `before` of `fetch-history-list`.")
+    ] = None
+    deleted: Annotated[
+        list[HistoryEntry] | None,
+        Meta(description="Those whose deletion can still be undone, if they were asked for."),
     ] = None
 
 
@@ -147,11 +156,40 @@ class NewHistoryCreated(Message, frozen=True, gc=False, tag="new-history-created
     history_uid: str
 
 
-class HistoryDeleted(Message, frozen=True, gc=False, tag="history-deleted"):
+class HistoryDeleted(Message, frozen=True, gc=False, omit_defaults=True, tag="history-deleted"):
     """Says whether a stored conversation was deleted."""
 
     success: bool
     history_uid: str
+    undo_seconds: Annotated[
+        float | None, Meta(description="It can be brought back with `restore-history` for so long.")
+    ] = None
+
+
+class HistoryRestored(Message, frozen=True, gc=False, tag="history-restored"):
+    """Says whether a deletion was undone."""
+
+    success: bool
+    history_uid: str
+
+
+class HistoryRenamed(Message, frozen=True, gc=False, tag="history-renamed"):
+    """Says whether a stored conversation got its title."""
+
+    success: bool
+    history_uid: str
+    title: Annotated[str | None, Meta(description="As it was kept; null: none.")]
+
+
+class HistoriesFound(Message, frozen=True, gc=False, omit_defaults=True, tag="histories-found"):
+    """The stored conversations that a search found, newest first."""
+
+    query: str
+    histories: list[HistoryEntry]
+    next: Annotated[
+        str | None,
+        Meta(description="Older ones were not looked at yet: send it as `before` of `search-histories`."),
+    ] = None
 
 
 class UserInputTranscription(Message, frozen=True, gc=False, tag="user-input-transcription"):
@@ -190,8 +228,12 @@ class ToolCallStatus(Message, frozen=True, gc=False, omit_defaults=True, tag="to
     browser_view: dict[str, Any] | None = None
 
 
-class BackendSynthComplete(Message, frozen=True, gc=False, tag="backend-synth-complete"):
+class BackendSynthComplete(Message, frozen=True, gc=False, omit_defaults=True, tag="backend-synth-complete"):
     """All sentences are sent; the client answers `frontend-playback-complete` once it has played them."""
+
+    request_id: Annotated[
+        str | None, Meta(description="An answer with the same one cannot be taken for another turn's.")
+    ] = None
 
 
 class ForceNewMessage(Message, frozen=True, gc=False, tag="force-new-message"):
@@ -247,24 +289,40 @@ class WakeWordState(Message, frozen=True, gc=False, omit_defaults=True, tag="wak
     ] = None
 
 
-class QueueState(Message, frozen=True, gc=False, tag="queue-state"):
+class QueueState(Message, frozen=True, gc=False, omit_defaults=True, tag="queue-state"):
     """Your message waits in the room's queue."""
 
-    position: Annotated[int, Meta(description="Its place, from 1.")]
+    position: Annotated[
+        int, Meta(description="Its place, from 1; 0, only with a `request_id`: it is being answered.")
+    ]
     waiting: Annotated[int, Meta(description="How many wait in all.")]
+    request_id: Annotated[str | int | None, Meta(description="That of the `text-input`, if it had one.")] = (
+        None
+    )
 
 
-class QueueDropped(Message, frozen=True, gc=False, tag="queue-dropped"):
+class RoomState(Message, frozen=True, gc=False, tag="room-state"):
+    """How many watch the room; only for those who asked with `watch-room`."""
+
+    room: str
+    viewers: int
+
+
+class QueueDropped(Message, frozen=True, gc=False, omit_defaults=True, tag="queue-dropped"):
     """Your message will not be answered."""
 
     reason: Literal["queue-full", "sender-full", "expired", "displaced", "room-closed", "duplicate"]
     retry_after: Annotated[float, Meta(description="Seconds after which trying again makes sense; 0: never.")]
+    request_id: Annotated[str | int | None, Meta(description="That of the `text-input`, if it had one.")] = (
+        None
+    )
 
 
 ServerMessage = (
     Control
     | FullText
     | SetModelAndConf
+    | CharacterState
     | ConfigFiles
     | ConfigSwitched
     | BackgroundFiles
@@ -272,6 +330,9 @@ ServerMessage = (
     | HistoryData
     | NewHistoryCreated
     | HistoryDeleted
+    | HistoryRestored
+    | HistoryRenamed
+    | HistoriesFound
     | UserInputTranscription
     | Audio
     | ToolCallStatus
@@ -284,6 +345,7 @@ ServerMessage = (
     | HeartbeatAck
     | QueueState
     | QueueDropped
+    | RoomState
     | WakeWordState
 )
 """Any message the server sends."""

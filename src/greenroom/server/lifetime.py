@@ -16,7 +16,6 @@ from greenroom.agents.factory import create_engine
 from greenroom.agents.pool import EngineLease, EnginePool
 from greenroom.config.characters import CharacterStore
 from greenroom.config.settings import Settings
-from greenroom.history import HistoryStore
 from greenroom.live.rooms import Rooms
 from greenroom.live.sources.factory import start_sources
 from greenroom.live.sources.runner import SourceRunner
@@ -25,9 +24,11 @@ from greenroom.server.client_ws import ClientEndpoint
 from greenroom.server.metrics import Metrics
 from greenroom.server.ops.recorder import Recorder
 from greenroom.server.ops.room import OpsRoom
+from greenroom.server.pressure import Pressure, PressureGate, raise_descriptor_limit
 from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
+from greenroom.server.storage import open_histories
 from greenroom.server.warmup import warm_up
 from greenroom.sessions.services import Services, VoicePool
 from greenroom.tasks import TaskScope
@@ -45,6 +46,7 @@ class Lifetime:
         self.settings = settings
         self.recorder = Recorder(settings.ops.visits, settings.ops.closes)
         self.metrics = Metrics(self.recorder)
+        self.pressure = Pressure(settings.limits.max_rss_mb, raise_descriptor_limit())
         self.root = TaskScope("server", observer=self.metrics, close_timeout=settings.limits.close_seconds)
         self.services: Services
         self.status: Status
@@ -63,7 +65,7 @@ class Lifetime:
             HistoryError: the histories cannot be opened.
         """
         settings = self.settings
-        settings.paths.ensure()
+        histories, not_kept = await open_histories(settings)
         maintenance = self.root.child("maintenance")
         agent, why = await discovery.choose(settings.agent, scope=maintenance)
         characters = CharacterStore.for_settings(settings)
@@ -71,7 +73,6 @@ class Lifetime:
         for problem in (*characters.problems, *characters.warnings):
             log.warning("character file", problem=str(problem))
         limits = settings.limits
-        histories = await HistoryStore.open(settings.paths.histories, page=limits.history_page)
         backgrounds = backgrounds_of(settings)
         self.services = Services(
             settings=settings,
@@ -84,10 +85,12 @@ class Lifetime:
             histories=histories,
             backgrounds=backgrounds.names,
             agent=agent,
+            not_kept=not_kept,
             meter=self.metrics,
         )
+        self.services.bin.open()
         self.metrics.watch(self.services.registry, self.root)
-        self.status = Status(self.services, self.root, self.metrics)
+        self.status = Status(self.services, self.root, self.metrics, self.pressure)
         self.clients = ClientEndpoint(self.services)
         self.rooms = Rooms(self.services, self.root.child("rooms"), text_frame)
         await self.rooms.open()
@@ -96,7 +99,8 @@ class Lifetime:
         proxy = ProxyEndpoint(self.services, self.rooms) if settings.rooms.enabled else None
         if settings.ops.enabled:
             self.ops = OpsRoom(settings, self.root, self.services, self.rooms, self.recorder)
-        self.app = create_app(self.services, self.clients, proxy, self.status, backgrounds, self.ops)
+        app = create_app(self.services, self.clients, proxy, self.status, backgrounds, self.ops)
+        self.app = PressureGate(app, self.pressure, self.metrics.refused)
         await warm_up(self.services)
         log.info("agent chosen", agent=agent.kind, why=why)
         self.status.not_ready = f"loading the agent of {first.conf_name}"
@@ -129,6 +133,7 @@ class Lifetime:
     async def close(self, seconds: float) -> None:
         """End everything within about `seconds`; each part has its share, and says what kept it."""
         began = monotonic()
+        self.services.bin.close()
         await self._stage("rooms", self._close_rooms, seconds / 2)
         if self.ops is not None:
             await self._stage("ops", self.ops.close, seconds / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
@@ -9,14 +10,29 @@ from prometheus_client.registry import Collector
 
 from greenroom.live.room import RoomStatistics
 
+MAX_NAMES = 1000
+"""Rooms that get series of their own in the life of the process: whoever comes in may make a name up, and whoever
+stores the series keeps those of every name. The rooms beyond share theirs."""
+OTHERS = "(others)"
+"""No room can be called that."""
+
 Family = GaugeMetricFamily | CounterMetricFamily | SummaryMetricFamily
 
 
 class RoomCollector(Collector):
     """As many series as there are open rooms, which is bounded by `rooms.max_rooms`."""
 
-    def __init__(self, rooms: Callable[[], Sequence[RoomStatistics]]) -> None:
+    def __init__(self, rooms: Callable[[], Sequence[RoomStatistics]], max_names: int = MAX_NAMES) -> None:
         self._rooms = rooms
+        self._max_names = max_names
+        self._names: set[str] = set()
+
+    def _label(self, name: str) -> str:
+        if name not in self._names:
+            if len(self._names) >= self._max_names:
+                return OTHERS
+            self._names.add(name)
+        return name
 
     def describe(self) -> Iterator[Family]:
         # Nothing to read yet when it is registered.
@@ -44,17 +60,25 @@ class RoomCollector(Collector):
         talk = SummaryMetricFamily(
             "greenroom_room_conversation_seconds", "Whole conversations.", labels=["room"]
         )
+        labelled: dict[str, list[RoomStatistics]] = {}
         for room in self._rooms():
-            name, queue = [room.name], room.queue
-            viewers.add_metric(name, room.viewers)
-            waiting.add_metric(name, queue.waiting)
-            oldest.add_metric(name, queue.oldest_age)
-            messages.add_metric([*name, "accepted"], queue.accepted)
-            messages.add_metric([*name, "merged"], queue.merged)
-            for reason, count in queue.dropped.items():
-                messages.add_metric([*name, reason], count)
-            start.add_metric(name, queue.started, queue.wait_seconds)
-            for how, count in queue.ended.items():
+            labelled.setdefault(self._label(room.name), []).append(room)
+        for label, rooms in labelled.items():
+            name, queues = [label], [room.queue for room in rooms]
+            viewers.add_metric(name, sum(room.viewers for room in rooms))
+            waiting.add_metric(name, sum(queue.waiting for queue in queues))
+            oldest.add_metric(name, max(queue.oldest_age for queue in queues))
+            fates: Counter[str] = Counter()
+            ends: Counter[str] = Counter()
+            for queue in queues:
+                fates.update({"accepted": queue.accepted, "merged": queue.merged, **queue.dropped})
+                ends.update(queue.ended)
+            for what, count in fates.items():
+                messages.add_metric([*name, what], count)
+            for how, count in ends.items():
                 conversations.add_metric([*name, how], count)
-            talk.add_metric(name, sum(queue.ended.values()), queue.conversation_seconds)
+            start.add_metric(
+                name, sum(queue.started for queue in queues), sum(queue.wait_seconds for queue in queues)
+            )
+            talk.add_metric(name, ends.total(), sum(queue.conversation_seconds for queue in queues))
         yield from (viewers, waiting, oldest, messages, start, conversations, talk)

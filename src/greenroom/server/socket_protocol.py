@@ -88,6 +88,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def sink(self) -> SocketSink:
         return SocketSink(self)
 
+    @property
+    def descriptor(self) -> int | None:
+        """The number under which the system knows this connection."""
+        socket = self.transport.get_extra_info("socket")
+        return socket.fileno() if socket is not None else None
+
     def is_gone(self) -> bool:
         """Whether the connection has ended, although not all that was received may have been read."""
         return self.disconnected or self.transport.is_closing()

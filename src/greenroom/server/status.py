@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from greenroom.live.rooms import Rooms
 from greenroom.server.metrics import Metrics
 from greenroom.server.ops.access import ops_allowed
+from greenroom.server.pressure import Pressure
 from greenroom.sessions.services import Services
 from greenroom.tasks import TaskScope, abandoned, census
 
@@ -23,10 +24,11 @@ from greenroom.tasks import TaskScope, abandoned, census
 class Status:
     """Answers `/health/*`, `/metrics` and, for this machine only, `/ops/*.json`."""
 
-    def __init__(self, services: Services, root: TaskScope, metrics: Metrics) -> None:
+    def __init__(self, services: Services, root: TaskScope, metrics: Metrics, pressure: Pressure) -> None:
         self._services = services
         self._root = root
         self._metrics = metrics
+        self._pressure = pressure
         self._began = monotonic()
         self.not_ready: str | None = "starting"
         """Why the server is not ready; None if it is."""
@@ -36,9 +38,13 @@ class Status:
         return JSONResponse({"status": "alive", "uptime_seconds": round(monotonic() - self._began, 1)})
 
     async def ready(self, request: Request) -> Response:
-        if self.not_ready is not None:
-            return JSONResponse({"status": "not ready", "reason": self.not_ready}, status_code=503)
-        return JSONResponse({"status": "ready", "clients": len(self._services.registry)})
+        reason = self.not_ready or self._pressure.memory()
+        if reason is not None:
+            return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+        found: dict[str, object] = {"status": "ready", "clients": len(self._services.registry)}
+        if self._services.not_kept is not None:
+            found["histories"] = f"in memory only: {self._services.not_kept}"
+        return JSONResponse(found)
 
     async def metrics(self, request: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -13,13 +13,12 @@ from typing import Any
 
 import structlog
 
-from greenroom.agents.base import ChatMessage
 from greenroom.conversation.turn import END, TurnInput
 from greenroom.history import HistoryError
 from greenroom.protocol import InvalidMessage, Message, UnknownType, decode
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
-from greenroom.sessions.first_pages import history_message
+from greenroom.sessions.history_requests import HistoryRequests
 from greenroom.sessions.rate_limit import RateLimit
 from greenroom.sessions.service_context import ServiceContext
 from greenroom.sessions.wake_word_manager import WakeResult, WakeWordManager
@@ -27,15 +26,13 @@ from greenroom.sessions.wake_word_manager import WakeResult, WakeWordManager
 log = structlog.stdlib.get_logger("greenroom.sessions")
 
 HEARTBEAT_ACK = s.HeartbeatAck()
-HISTORY_CHARACTERS = 4_000_000
-"""The most text of one `history-data`; the newest lines win."""
 MAX_SLOWDOWN = 5.0
 """Seconds that reading may pause for a client that sends too fast."""
 IMAGES = (c.TextInput, c.MicAudioEnd, c.AiSpeakSignal)
 AUDIO = (c.MicAudioData, c.RawAudioData)
 
 
-class Router:
+class Router(HistoryRequests):
     """Reads one client's messages into its context.
 
     `reply` takes the answers; by default they go to the context's own client.
@@ -219,11 +216,18 @@ class Router:
                         avatar=entry.avatar or None,
                         language=entry.language or None,
                         description=entry.description or None,
+                        greeting=entry.greeting or None,
                     )
                     for entry in entries
                 ]
             )
         )
+        if message.watch:
+            await self.watch_character()
+
+    async def watch_character(self) -> None:
+        """Tell this client from now on how its characters get ready."""
+        await self._context.watch()
 
     async def switch_config(self, message: c.SwitchConfig) -> None:
         if message.file:
@@ -235,56 +239,13 @@ class Router:
     async def request_init_config(self, message: c.RequestInitConfig) -> None:
         await self._reply(self._context.announcement())
 
-    # -- histories -----------------------------------------------------------------------------------------
-
-    async def fetch_history_list(self, message: c.FetchHistoryList) -> None:
-        context = self._context
-        limit = min(message.limit or self._limits.history_page, self._limits.history_page)
-        await self._reply(
-            await context.services.first_pages.get(context.character.conf_uid, limit, message.before)
-        )
-
-    async def create_new_history(self, message: c.CreateNewHistory) -> None:
-        await self._context.turns.cut("a new conversation was begun")
-        await self._reply(s.NewHistoryCreated(self._context.new_history()))
-
-    async def fetch_and_set_history(self, message: c.FetchAndSetHistory) -> None:
-        context = self._context
-        if message.history_uid == context.history_uid:
-            # What was shown of a reply is part of it.
-            await context.turns.cut("its conversation was opened again")
-        stored = await context.services.histories.messages(context.character.conf_uid, message.history_uid)
-        await context.turns.cut("another conversation was opened")
-        talk = [line for line in stored if line.role != "system"]
-        context.set_history(
-            message.history_uid,
-            tuple(
-                ChatMessage("user" if line.role == "human" else "assistant", line.content) for line in talk
-            ),
-        )
-        size = 0
-        shown: list[s.HistoryMessage] = []
-        for line in reversed(talk):
-            size += len(line.content)
-            if size > HISTORY_CHARACTERS:
-                break
-            found = history_message(line)
-            if found is not None:
-                shown.append(found)
-        await self._reply(s.HistoryData(shown[::-1], history_uid=message.history_uid))
-
-    async def delete_history(self, message: c.DeleteHistory) -> None:
-        context = self._context
-        if message.history_uid == context.history_uid:
-            await context.turns.cut("its conversation was deleted")
-            context.set_history(None)
-        success = await context.services.histories.delete(context.character.conf_uid, message.history_uid)
-        await self._reply(s.HistoryDeleted(success, message.history_uid))
-
     # -- the rest ------------------------------------------------------------------------------------------
 
     async def heartbeat(self, message: c.Heartbeat) -> None:
         await self._reply(HEARTBEAT_ACK)
+
+    async def watch_room(self, message: c.WatchRoom) -> None:
+        """A page of its own is no room; see `live.room_router`."""
 
     async def request_group_info(self, message: c.RequestGroupInfo) -> None:
         await self._reply(s.GroupUpdate([], False))
@@ -309,8 +270,12 @@ HANDLERS: dict[type, Callable[[Router, Any], Awaitable[None]]] = {
     c.CreateNewHistory: Router.create_new_history,
     c.FetchAndSetHistory: Router.fetch_and_set_history,
     c.DeleteHistory: Router.delete_history,
+    c.RestoreHistory: Router.restore_history,
+    c.RenameHistory: Router.rename_history,
+    c.SearchHistories: Router.search_histories,
     c.Heartbeat: Router.heartbeat,
     c.RequestGroupInfo: Router.request_group_info,
+    c.WatchRoom: Router.watch_room,
     c.AddClientToGroup: Router.no_groups,
     c.RemoveClientFromGroup: Router.no_groups,
 }

@@ -15,7 +15,6 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -29,6 +28,7 @@ from greenroom.conversation.turn import Turn
 from greenroom.history import HistoryError, Role, new_history_uid
 from greenroom.protocol import Message, encode
 from greenroom.protocol.server_messages import (
+    CharacterState,
     ConfigSwitched,
     Control,
     Error,
@@ -36,9 +36,11 @@ from greenroom.protocol.server_messages import (
     GroupUpdate,
     SetModelAndConf,
 )
+from greenroom.sessions.announcement import announcement_of, character_state_of
+from greenroom.sessions.connection import Connection, Piecewise
 from greenroom.sessions.context_report import ContextReport
 from greenroom.sessions.message_handler import MessageHandler, Waiter
-from greenroom.sessions.outbox import Outbox, OutboxClosed, Sink
+from greenroom.sessions.outbox import Outbox, OutboxClosed
 from greenroom.sessions.services import Services
 from greenroom.sessions.turns import Turns
 from greenroom.sessions.wake_word_manager import WakeWordManager
@@ -54,20 +56,6 @@ WARM_UP = "warm-up"
 """The address of visits that the server makes to itself before it opens."""
 STORE_SECONDS = 2.0
 """How long a turn waits for its message to be safe before it goes on and says that it may not be."""
-
-
-class Connection(Protocol):
-    """The socket, as far as a context needs it."""
-
-    async def send_text(self, text: str) -> None: ...
-    def drop(self, code: int, reason: str) -> None: ...
-
-
-@runtime_checkable
-class Piecewise(Protocol):
-    """A connection that may be able to take several frames in one piece."""
-
-    def sink(self) -> Sink | None: ...
 
 
 @dataclass(slots=True)
@@ -118,6 +106,8 @@ class ServiceContext:
         self._init_failures = 0
         self._init_error: AgentError | None = None
         self._report: ContextReport | None = None
+        self._watched = False
+        self._told_not_kept = services.not_kept is None
         self._set_wake_words()
 
     # -- opening -------------------------------------------------------------------------------------------
@@ -134,8 +124,7 @@ class ServiceContext:
 
     def announcement(self) -> SetModelAndConf:
         """Who is on stage."""
-        character = self.character
-        return SetModelAndConf(character.model_info, character.conf_name, character.conf_uid, self.client_uid)
+        return announcement_of(self)
 
     # -- sending -------------------------------------------------------------------------------------------
 
@@ -177,6 +166,7 @@ class ServiceContext:
         self.character = character
         self._set_wake_words()
         self._start_init()
+        await self._tell_state(CharacterState(character.conf_uid, "loading"))
         await self.send(self.announcement())
         await self.send(ConfigSwitched(f"Switched to config: {file}"))
 
@@ -203,6 +193,17 @@ class ServiceContext:
             await self._init_failed(character, reason)
         else:
             self._install(character, lease)
+            await self._tell_state(CharacterState(character.conf_uid, "ready"))
+
+    async def watch(self) -> None:
+        """Tell the client how the character on stage gets ready: now, and whenever it changes."""
+        if self.is_page:
+            self._watched = True
+            await self.send(character_state_of(self))
+
+    async def _tell_state(self, state: CharacterState) -> None:
+        if self._watched:
+            await self.send(state)
 
     def _install(self, character: Character, lease: EngineLease) -> None:
         memory = ChatMemory(self.services.settings.limits.memory_tokens)
@@ -234,6 +235,7 @@ class ServiceContext:
             self.history_uid = earlier.history_uid
             self._remembered = earlier.remembered
             self.wake_word_manager = earlier.wake_words
+        await self._tell_state(CharacterState(character.conf_uid, "failed", str(error)))
         await self.send_error(f"{character.conf_name} could not be loaded: {error}", code="init-failed")
         if earlier is not None:
             await self.send(self.announcement())
@@ -248,6 +250,11 @@ class ServiceContext:
             if self._init_failures != failures and self._init_error is not None:
                 raise self._init_error
         return self._agent
+
+    @property
+    def loading(self) -> bool:
+        """Whether an agent is being made."""
+        return self._init.current is not None
 
     @property
     def agent(self) -> Agent | None:
@@ -292,6 +299,10 @@ class ServiceContext:
         self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
     ) -> None:
         """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
+        if not self._told_not_kept:
+            self._told_not_kept = True
+            why = self.services.not_kept
+            await self.send_error(f"Conversations last until the server stops: {why}", code="not-kept")
         try:
             stored = self.services.histories.append_nowait(
                 character.conf_uid,
@@ -329,8 +340,8 @@ class ServiceContext:
     async def say(self, message: Message, turn: Turn) -> None:
         await self.send(message, turn)
 
-    def expect_playback(self) -> Waiter:
-        return self.message_handler.expect("frontend-playback-complete")
+    def expect_playback(self, request_id: str) -> Waiter:
+        return self.message_handler.expect("frontend-playback-complete", request_id)
 
     # -- closing -------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from greenroom.config.character import Character
 from greenroom.config.characters import CharacterStore
 from greenroom.config.errors import ConfigError
 from greenroom.config.settings import AgentSettings, Settings, VoiceSettings
-from greenroom.history import HistoryStore
+from greenroom.history import HistoryBin, HistoryStore
 from greenroom.sessions.first_pages import FirstPages
 from greenroom.sessions.registry import Registry
 from greenroom.tasks import TaskScope
@@ -93,13 +93,17 @@ class Services:
     backgrounds: Callable[[], list[str]]
     agent: AgentSettings
     """What `auto` stands for on this machine."""
+    not_kept: str | None = None
+    """Why conversations end with this process; None: they are kept."""
     registry: Registry = field(default_factory=lambda: Registry())
     meter: Meter = field(default_factory=NoMeter)
+    bin: HistoryBin = field(init=False)
     first_pages: FirstPages = field(init=False)
     _default: Character | None = None
 
     def __post_init__(self) -> None:
-        self.first_pages = FirstPages(self.histories)
+        self.bin = HistoryBin(self.histories, self.scope, self.settings.limits.history_undo_seconds)
+        self.first_pages = FirstPages(self.histories, self.bin)
 
     def agent_settings(self, wanted: AgentSettings) -> AgentSettings:
         """The concrete settings of a character: what `auto` means was decided when the server started."""

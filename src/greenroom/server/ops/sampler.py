@@ -117,6 +117,7 @@ class Sampler:
         history: keeps the samples.
         gauges: reads the other figures.
         done: told of each sample, when it is in the history.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -126,21 +127,22 @@ class Sampler:
         history: SampleHistory,
         gauges: Callable[[], Gauges],
         done: Callable[[OpsSample], None],
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._root = root
         self._recorder = recorder
         self._history = history
         self._gauges = gauges
         self._done = done
+        self._clock = clock
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        loop = asyncio.get_running_loop()
-        probe = LagProbe(loop)
+        probe = LagProbe(asyncio.get_running_loop(), self._clock)
         process = Process()
         self._recorder.on_turns = probe.run
         try:
-            async for late in seconds():
+            async for late in seconds(self._clock):
                 probe.note(late)
                 await self._sample(process, probe.take())
         finally:

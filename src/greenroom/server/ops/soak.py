@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from time import time
 from typing import Any
 
@@ -29,8 +30,8 @@ from greenroom.tasks import AnyJob, ScopeClosed, TaskScope
 log = structlog.stdlib.get_logger("greenroom.server")
 
 MODES = ("mixed", "polite", "abrupt", "burst", "switch", "half-open", "room")
-SAY = "This is a soak test. Tell me something about your day, please, with a few details."
-"""What its visitors say; conversations that begin so are deleted when it has ended."""
+SAY = "Tell me something about your day, please, with a few details."
+"""What its visitors say: conversations begun while it ran that begin so are deleted when it has ended."""
 TERMINATE_SECONDS = 2.0
 MAX_LINE = 256 * 1024
 TAIL_LINES = 5
@@ -117,6 +118,8 @@ class SoakRunner:
     # -- running -------------------------------------------------------------------------------------------
 
     async def _run(self, request: OpsSoakRequest) -> None:
+        # Histories tell local time, to the second.
+        began = datetime.now().replace(microsecond=0).isoformat()
         try:
             async with asyncio.timeout(self._settings.soak_seconds):
                 await self._measure(request)
@@ -129,13 +132,13 @@ class SoakRunner:
         except OSError as error:
             self._end("failed", error=f"it could not be started: {error.strerror or error}")
         finally:
-            with contextlib.suppress(ScopeClosed):  # With the server; the next soak tidies up.
-                self._scope.start(self._tidy, name="tidy up after the soak")
+            with contextlib.suppress(ScopeClosed):  # The server shuts down; they stay.
+                self._scope.start(self._tidy, began, name="tidy up after the soak")
 
     async def _measure(self, request: OpsSoakRequest) -> None:
         command = [
             sys.executable, "-m", "greenroom", "soak", self.url, "--jsonl", "--mode", request.mode,
-            "--visits", str(request.visits), "--say", SAY,
+            "--visits", str(request.visits),
         ]  # fmt: skip
         child = await asyncio.create_subprocess_exec(
             *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, limit=MAX_LINE, start_new_session=True
@@ -188,23 +191,27 @@ class SoakRunner:
 
     # -- afterwards ----------------------------------------------------------------------------------------
 
-    async def _tidy(self) -> None:
-        """Delete the conversations that soaks have begun."""
+    async def _tidy(self, began: str) -> None:
+        """Delete the conversations that the soak has begun."""
         deleted = 0
         characters = self._services.characters
         for entry in characters.entries():
             try:
-                deleted += await self._tidy_character(characters.load(entry.filename).conf_uid)
+                deleted += await self._tidy_character(characters.load(entry.filename).conf_uid, began)
             except (ConfigError, HistoryError) as error:
                 log.warning("a soak's conversations stay", character=entry.filename, error=str(error))
         log.info("tidied up after the soak", conversations=deleted)
 
-    async def _tidy_character(self, conf_uid: str) -> int:
+    async def _tidy_character(self, conf_uid: str, began: str) -> int:
         histories = self._services.histories
         deleted, before = 0, None
         for _ in range(TIDY_PAGES):
             page = await histories.list(conf_uid, before=before)
             for entry in page.entries:
+                if entry.updated < began:
+                    return deleted
+                if entry.created < began:
+                    continue
                 first = await histories.messages(conf_uid, entry.uid, limit=20)
                 if first and first[0].role == "human" and first[0].content == SAY:
                     deleted += await histories.delete(conf_uid, entry.uid)
@@ -241,11 +248,13 @@ async def _end_child(child: Process) -> None:
     try:
         async with asyncio.timeout(TERMINATE_SECONDS):
             await child.wait()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
-        raise
+    except TimeoutError:
+        log.warning("a soak did not end when told to, and is killed", pid=child.pid)
+    finally:
+        if child.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
 
 
 __all__ = ["MODES", "SoakRefused", "SoakRunner"]
