@@ -33,6 +33,17 @@ Needs no key, no service and no configuration: without a model server the built-
     greenroom serve --port 8080 --data-dir ~/greenroom
     greenroom serve --agent openai          # base_url and model from greenroom.yaml or the environment
     GREENROOM_AGENT__OPENAI__MODEL=qwen3 greenroom serve
+    greenroom token --write ./token && greenroom serve --host 0.0.0.0 --token-file ./token
+"""
+TOKEN_HELP = """Make a token: what visitors of a server that others can reach must show.
+
+Without `--write` it is printed once, and kept nowhere.
+
+**Examples**
+
+    greenroom token --write ~/.config/greenroom-token
+    greenroom serve --host 0.0.0.0 --token-file ~/.config/greenroom-token
+    GREENROOM_SECURITY__TOKEN=$(greenroom token) greenroom serve --host 0.0.0.0
 """
 CHECK_HELP = """Check the configuration and every character file, and say what to mend.
 
@@ -90,6 +101,22 @@ def serve(
         Optional[int],  # noqa: UP045
         typer.Option("--max-rss", metavar="MIB", help="Refuse new pages while the process uses more memory."),
     ] = None,
+    token_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--token-file", help="File with the token that visitors must show (see `greenroom token`)."
+        ),
+    ] = None,
+    insecure_open: Annotated[
+        bool, typer.Option("--insecure-open", help="Let in whoever can reach the server, without a token.")
+    ] = False,
+    tls_cert: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--tls-cert", help="Certificate with its chain (PEM): serve https and wss."),
+    ] = None,
+    tls_key: Annotated[
+        Optional[Path], typer.Option("--tls-key", help="The certificate's private key (PEM).")  # noqa: UP045
+    ] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="One JSON object a line.")] = False,
     log_level: Annotated[Optional[str], typer.Option(help="debug, info, warning or error.")] = None,  # noqa: UP045
 ) -> None:
@@ -106,6 +133,10 @@ def serve(
         "agent.kind": agent,
         "character": character,
         "limits.max_rss_mb": max_rss,
+        "security.token_file": token_file,
+        "security.insecure_open": True if insecure_open else None,
+        "server.tls_cert": tls_cert,
+        "server.tls_key": tls_key,
         "log.json": True if log_json else None,
         "log.level": log_level,
     }
@@ -121,6 +152,27 @@ def serve(
 
 def _say_ready(url: str) -> None:
     typer.echo(f"Greenroom is ready: {url}  (Ctrl+C stops it)", err=True)
+
+
+@app.command(help=TOKEN_HELP)
+def token(
+    write: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--write", help="Put it into this new file, which only you can read."),
+    ] = None,
+) -> None:
+    from greenroom.config.tokens import make_token, write_token
+
+    value = make_token()
+    if write is None:
+        typer.echo(value)
+        return
+    try:
+        write_token(write, value)
+    except OSError as error:
+        typer.secho(f"greenroom: {write}: cannot be written: {error.strerror}", err=True, fg="red")
+        raise typer.Exit(2) from None
+    typer.echo(f"A new token is in {write}. Use it with: greenroom serve --token-file {write}", err=True)
 
 
 @app.command(help=CHECK_HELP)

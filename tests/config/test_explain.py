@@ -78,4 +78,4 @@ def test_sections():
     assert section_of(Inner | None) is Inner
     assert section_of(LogSettings) is LogSettings
     assert section_of(int) is None
-    assert list(fields_of(ServerSettings)) == ["host", "port", "page_dir"]
+    assert list(fields_of(ServerSettings)) == ["host", "port", "page_dir", "tls_cert", "tls_key"]

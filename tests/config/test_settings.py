@@ -107,7 +107,8 @@ def test_all_errors_at_once(home: Path):
             'use "debug", "info", "warning" or "error"',
             'environment variable GREENROOM_SERVER__PRT: server.prt: unknown field; did you mean "port"?',
             "command line: voice.tts.slots: 0 is out of range; use 1..64",
-            "command line: nothing: unknown field; known here: server, limits, history, agent, voice, rooms, queue, "
+            "command line: nothing: unknown field; known here: server, security, limits, history, agent, voice, "
+            "rooms, queue, "
             "sources, ops, log, data_dir, character, characters_dir",
         ]
     )
@@ -136,7 +137,7 @@ def test_all_errors_at_once(home: Path):
             'agent.openai.base_url: "here" is not a base URL; use one such as',
         ),
         ("character: ../x.yaml", 'character: "../x.yaml" is not a character\'s file name'),
-        ("colour: red", "colour: unknown field; known here: server, limits"),
+        ("colour: red", "colour: unknown field; known here: server, security, limits"),
         ("server: {port: 1, port: 2}", "server.port: is given twice; the first time in line 1"),
     ],
 )
@@ -159,7 +160,7 @@ def test_sections_cannot_be_set_as_a_whole(home: Path):
     (found,) = errors(None, {"GREENROOM_SERVER": "80"})
     assert found == (
         "environment variable GREENROOM_SERVER: server: is a section, not a single value; "
-        "set one of its fields: host, port, page_dir"
+        "set one of its fields: host, port, page_dir, tls_cert, tls_key"
     )
 
 

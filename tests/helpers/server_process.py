@@ -108,7 +108,7 @@ class ServerProcess:
         self._settings = dict(settings or {})
         self._characters = dict(characters or {})
         self._args = args
-        self._environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **(environ or {})}
+        self.environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **(environ or {})}
         self._observed = observed
         self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
@@ -136,7 +136,7 @@ class ServerProcess:
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=self._environ, cwd=self.folder
+                command, stdout=log, stderr=log, env=self.environ, cwd=self.folder
             )
 
     async def ready(self) -> None:
@@ -207,7 +207,7 @@ class ServerProcess:
 
     @property
     def host(self) -> str:
-        return self.url.removeprefix("http://").partition(":")[0]
+        return self.url.partition("://")[2].partition(":")[0]
 
     @property
     def port(self) -> int:

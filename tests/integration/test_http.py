@@ -208,6 +208,8 @@ async def test_odd_requests(server: ServerProcess) -> None:
 @pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="needs another address of this machine")
 async def test_the_ops_pages_are_for_this_machine(tmp_path: Path) -> None:
     """Statistics and tasks are refused to other machines; health is not."""
-    async with ServerProcess(tmp_path, {"agent": FAST}, args=("--host", "0.0.0.0")) as server:
+    async with ServerProcess(
+        tmp_path, {"agent": FAST}, args=("--host", "0.0.0.0", "--insecure-open")
+    ) as server:
         assert (await server.get("/ops/statistics.json")).status == 200
         assert server.url.startswith("http://127.0.0.1:")

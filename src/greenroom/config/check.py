@@ -15,6 +15,7 @@ from greenroom.config.characters import CharacterStore
 from greenroom.config.errors import ConfigError, Problem
 from greenroom.config.paths import shipped_avatars
 from greenroom.config.settings import Gathered, OpenAISettings, Settings, gather, settings_from
+from greenroom.config.tokens import Token, load_tokens, refuse_to_be_open
 
 __all__ = ["Report", "check"]
 
@@ -71,6 +72,14 @@ def check(
     if page is not None and not (page / "index.html").is_file():
         fix = "give the folder of a built page"
         problems.append(Problem(*place("server", "page_dir"), "server.page_dir", "has no index.html", fix))
+    tokens: tuple[Token, ...] = ()
+    try:
+        tokens = load_tokens(settings)
+    except ConfigError as error:
+        problems += error.problems
+    else:
+        if open_door := refuse_to_be_open(settings, tokens):
+            problems.append(open_door)
     own = settings.characters_dir
     if own is not None and not own.is_dir():
         fix = "create it, or correct the path"

@@ -19,7 +19,7 @@ from greenroom.config.document import KeyPath, dotted
 from greenroom.config.errors import Problem, did_you_mean, shown
 from greenroom.config.layers import Layers, Origin
 
-__all__ = ["Noun", "explain", "fields_of", "section_of"]
+__all__ = ["Noun", "explain", "fields_of", "item_section", "section_of"]
 
 _SECRET = re.compile(r"(^|_)(key|key_env|secret|password|token)$")
 _CHOICE = re.compile(r"'([^']*)'")
@@ -42,6 +42,11 @@ def section_of(annotation: Any) -> type[Any] | None:
             if found := section_of(choice):
                 return found
     return None
+
+
+def item_section(annotation: Any) -> type[Any] | None:
+    """Return the section that the items of a list are, if any."""
+    return section_of(_item_of(annotation))
 
 
 def fields_of(section: type[Any]) -> Mapping[str, FieldInfo]:

@@ -96,6 +96,10 @@ class ServerSettings(Section):
     port: Port = 12393
     page_dir: Path | None = None
     """Another client's built page to serve instead of the one in the package."""
+    tls_cert: Path | None = None
+    """A certificate with its chain, in PEM. With it the server speaks https and wss only."""
+    tls_key: Path | None = None
+    """Its private key, in PEM; None: it is in the certificate's file."""
 
 
 class LimitSettings(Section):

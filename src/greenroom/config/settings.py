@@ -19,7 +19,7 @@ from pydantic.functional_validators import AfterValidator
 
 from greenroom.config.document import KeyPath, dotted, read_document
 from greenroom.config.errors import ConfigError, Problem, did_you_mean
-from greenroom.config.explain import explain, fields_of, section_of
+from greenroom.config.explain import explain, fields_of, item_section, section_of
 from greenroom.config.layers import Layers, Origin
 from greenroom.config.paths import DataPaths, default_data_dir
 from greenroom.config.sections import (
@@ -39,6 +39,7 @@ from greenroom.config.sections import (
     VoiceSettings,
     WakeWordSettings,
 )
+from greenroom.config.security import SecuritySettings, TokenSettings
 
 __all__ = [
     "AgentSettings",
@@ -50,9 +51,11 @@ __all__ = [
     "OpsSettings",
     "QueueSettings",
     "RoomSettings",
+    "SecuritySettings",
     "ServerSettings",
     "Settings",
     "SourceSettings",
+    "TokenSettings",
     "TtsSettings",
     "VoiceSettings",
     "WakeWordSettings",
@@ -62,6 +65,8 @@ __all__ = [
 
 FILE_NAME = "greenroom.yaml"
 PREFIX = "GREENROOM_"
+FOR_CLIENTS = frozenset({"GREENROOM_TOKEN"})
+"""Read by commands that connect to a server (`soak`, `top`), not by the server."""
 
 
 def _file_name(text: str) -> str:
@@ -74,6 +79,7 @@ class Settings(Section):
     """All of the server's settings."""
 
     server: ServerSettings = ServerSettings()
+    security: SecuritySettings = SecuritySettings()
     limits: LimitSettings = LimitSettings()
     history: HistorySettings = HistorySettings()
     agent: AgentSettings = AgentSettings()
@@ -180,7 +186,7 @@ def _add_environment(
     layers: Layers, environ: Mapping[str, str], problems: list[Problem], warnings: list[Problem]
 ) -> None:
     for name in sorted(environ):
-        if not name.upper().startswith(PREFIX) or not environ[name]:
+        if not name.upper().startswith(PREFIX) or not environ[name] or name in FOR_CLIENTS:
             continue
         path = tuple(name[len(PREFIX) :].lower().split("__"))
         if len(path) == 1 and path[0] not in fields_of(Settings):
@@ -217,6 +223,10 @@ def _anchor_paths(data: dict[str, Any], section: type[Any], folder: Path) -> Non
         inner = section_of(info.annotation)
         if inner is not None and isinstance(value, dict):
             _anchor_paths(value, inner, folder)
+        elif isinstance(value, list) and (inner := item_section(info.annotation)) is not None:
+            for item in value:
+                if isinstance(item, dict):
+                    _anchor_paths(item, inner, folder)
         elif isinstance(value, str) and value and _takes_path(info.annotation):
             data[name] = str(folder / Path(value).expanduser())
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from greenroom.lab.visitors import token_header
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 START_SECONDS = 30.0
 OWN_SETTINGS: dict[str, Any] = {
@@ -78,7 +80,7 @@ class TaskCounter:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._client = httpx.AsyncClient(timeout=5.0, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=5.0, trust_env=False, headers=token_header())
 
     async def __call__(self) -> int | None:
         try:

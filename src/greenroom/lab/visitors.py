@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -72,6 +73,12 @@ class PingBystander(Bystanding):
         await self._socket.close()
 
 
+def token_header() -> dict[str, str]:
+    """What a server that asks for a token is shown: an environment variable is in no list of processes."""
+    token = os.environ.get("GREENROOM_TOKEN", "")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 async def dial(
     url: str,
     patience: float,
@@ -79,11 +86,14 @@ async def dial(
     headers: Mapping[str, str] | None = None,
     subprotocols: list[str] | None = None,
 ) -> ClientConnection:
-    """Open a WebSocket. Raises TimeoutError, OSError or websockets' InvalidHandshake."""
+    """Open a WebSocket. Raises TimeoutError, OSError or websockets' InvalidHandshake.
+
+    The environment variable GREENROOM_TOKEN is shown to the server, if it is set.
+    """
     options: dict[str, Any] = {"subprotocols": subprotocols} if subprotocols else {}
     return await connect(
         url, compression=None, max_size=None, ping_interval=None, open_timeout=patience, close_timeout=2,
-        additional_headers=dict(headers or {}), **options, **_PROXY,
+        additional_headers=token_header() | dict(headers or {}), **options, **_PROXY,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 
 from greenroom.config.errors import ConfigError
-from greenroom.server.addresses import is_loopback
+from greenroom.server.security.visitor import Visitor, visitor_of
 from greenroom.server.socket_protocol import SCOPE_KEY, SocketProtocol
 from greenroom.sessions.outbox import OutboxClosed, Sink
 from greenroom.sessions.router import Router
@@ -56,8 +56,9 @@ class ClientEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        address = (scope.get("client") or ("", 0))[0]
-        refusal = self._refusal(address)
+        visitor = visitor_of(scope)
+        address = visitor.address
+        refusal = self._refusal(visitor)
         if refusal is not None:
             code, reason = refusal
             log.warning("connection refused", address=address, reason=reason)
@@ -102,14 +103,14 @@ class ClientEndpoint:
             text = event.get("text")
             await router.receive(text if text is not None else event.get("bytes") or b"")
 
-    def _refusal(self, address: str) -> tuple[int, str] | None:
+    def _refusal(self, visitor: Visitor) -> tuple[int, str] | None:
         limits = self._services.settings.limits
         registry = self._services.registry
         if not self.accepting:
             return 1012, "the server is restarting"
         if len(registry) >= limits.max_connections:
             return 1013, f"{limits.max_connections} pages are open, which is the limit; try again later"
-        if registry.from_address(address) >= limits.max_connections_per_address and not is_loopback(address):
+        if registry.from_address(visitor.address) >= limits.max_connections_per_address and not visitor.here:
             return 1008, f"{limits.max_connections_per_address} pages from one address are the limit"
         return None
 

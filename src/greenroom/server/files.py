@@ -17,14 +17,14 @@ from time import monotonic
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from greenroom.server.security.headers import INERT_POLICY, OTHER_PAGE_POLICY, PAGE_POLICY
+
 mimetypes.add_type("application/javascript", ".js")
 mimetypes.add_type("application/javascript", ".mjs")
 mimetypes.add_type("application/wasm", ".wasm")
 mimetypes.add_type("image/webp", ".webp")
 
 CORS = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
-PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-"""An SVG opened by itself runs nothing."""
 MAX_MEMORY_FILE = 8 * 1024 * 1024
 MAX_FILES = 2000
 AVATARS = frozenset({".jpg", ".jpeg", ".png", ".gif", ".svg"})
@@ -116,7 +116,7 @@ class PictureFolder:
         name = request.path_params["name"]
         if Path(name).suffix.lower() not in self._endings:
             return PlainTextResponse("This type of file is not served here.", status_code=403, headers=CORS)
-        policy = {"Content-Security-Policy": PICTURE_POLICY}
+        policy = {"Content-Security-Policy": INERT_POLICY}
         own = self._own / name
         if (
             "/" not in name
@@ -156,6 +156,7 @@ class Page:
     """
 
     def __init__(self, folder: Path, *, seed: bool, fallback: Page | None = None) -> None:
+        self._policy = {"Content-Security-Policy": OTHER_PAGE_POLICY if seed else PAGE_POLICY}
         self._files = read_folder(folder) if folder.is_dir() else {}
         for name, stored in () if fallback is None else fallback._files.items():
             if name.startswith("assets/"):
@@ -174,7 +175,7 @@ class Page:
         stored = self._files.get(name)
         if stored is None:
             stored = stored_file(NOT_BUILT.encode(), name)
-        return stored.response(request, {})
+        return stored.response(request, self._policy)
 
     async def __call__(self, request: Request) -> Response:
         path = request.path_params.get("path", "")
@@ -183,11 +184,10 @@ class Page:
             if "." in path.rsplit("/", 1)[-1]:
                 return PlainTextResponse("There is no such file.", status_code=404, headers=CORS)
             stored = self._files["index.html"]
-        return stored.response(request, {})
+        return stored.response(request, self._policy)
 
 
 NOT_BUILT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Greenroom</title></head>
-<body style="font:16px system-ui;max-width:36rem;margin:4rem auto;padding:0 1rem">
-<h1>Greenroom is running</h1><p>Its web page has not been built. Run <code>make page</code> and start the
+<body><h1>Greenroom is running</h1><p>Its web page has not been built. Run <code>make page</code> and start the
 server again. Clients of the Open-LLM-VTuber protocol can connect to <code>/client-ws</code> as they are.</p>
 </body></html>"""

@@ -16,6 +16,7 @@ from greenroom.agents.factory import create_engine
 from greenroom.agents.pool import EngineLease, EnginePool
 from greenroom.config.characters import CharacterStore
 from greenroom.config.settings import Settings
+from greenroom.config.tokens import Token
 from greenroom.live.rooms import Rooms
 from greenroom.live.sources.factory import start_sources
 from greenroom.live.sources.runner import SourceRunner
@@ -26,6 +27,7 @@ from greenroom.server.ops.recorder import Recorder
 from greenroom.server.ops.room import OpsRoom
 from greenroom.server.pressure import Pressure, PressureGate, raise_descriptor_limit
 from greenroom.server.proxy_ws import ProxyEndpoint
+from greenroom.server.security.door import Door
 from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
 from greenroom.server.storage import open_histories
@@ -42,8 +44,9 @@ LOADING_SECONDS = 2.0
 class Lifetime:
     """The running parts. `open` builds them, `close` takes them down again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tokens: tuple[Token, ...] = ()) -> None:
         self.settings = settings
+        self._tokens = tokens
         self.recorder = Recorder(settings.ops.visits, settings.ops.closes)
         self.metrics = Metrics(self.recorder)
         self.pressure = Pressure(settings.limits.max_rss_mb, raise_descriptor_limit())
@@ -54,6 +57,7 @@ class Lifetime:
         self.rooms: Rooms
         self.sources: list[SourceRunner] = []
         self.ops: OpsRoom | None = None
+        self.door: Door
         self.app: Any
         self._lease: EngineLease | None = None
 
@@ -100,7 +104,10 @@ class Lifetime:
         if settings.ops.enabled:
             self.ops = OpsRoom(settings, self.root, self.services, self.rooms, self.recorder)
         app = create_app(self.services, self.clients, proxy, self.status, backgrounds, self.ops)
-        self.app = PressureGate(app, self.pressure, self.metrics.refused)
+        gated = PressureGate(app, self.pressure, self.metrics.refused)
+        self.app = self.door = Door(gated, settings.security, self._tokens, self.metrics)
+        if self.ops is not None:
+            self.ops.soak.door = self.door
         await warm_up(self.services)
         log.info("agent chosen", agent=agent.kind, why=why)
         self.status.not_ready = f"loading the agent of {first.conf_name}"

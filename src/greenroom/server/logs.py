@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from greenroom.server.security.redaction import ScrubbingFormatter
+
 LIBRARIES = (
     "uvicorn",
     "uvicorn.error",
@@ -23,6 +25,7 @@ LIBRARIES = (
 def configure_logs(level: str, *, as_json: bool) -> None:
     """Send everything, also what libraries log, through one formatter to standard error."""
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
@@ -35,9 +38,11 @@ def configure_logs(level: str, *, as_json: bool) -> None:
         renderer = [structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=28)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        ScrubbingFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=shared,
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+            )
         )
     )
     root = logging.getLogger()

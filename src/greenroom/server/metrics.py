@@ -50,6 +50,18 @@ class Metrics:
         self._refused = Counter(
             "greenroom_refused_total", "What was refused, by kind.", ["what"], registry=self.registry
         )
+        self._token_connections = Gauge(
+            "greenroom_token_connections",
+            "Open connections by the token's name.",
+            ["token"],
+            registry=self.registry,
+        )
+        self._token_messages = Counter(
+            "greenroom_token_messages_total",
+            "Messages by the token's name.",
+            ["token"],
+            registry=self.registry,
+        )
         self._failed = Counter(
             "greenroom_task_failures_total", "Background tasks that failed.", registry=self.registry
         )
@@ -95,6 +107,14 @@ class Metrics:
 
     def refused(self, what: str) -> None:
         self._refused.labels(what).inc()
+
+    # -- server.security.door.Meter
+
+    def token_connections(self, name: str, change: int) -> None:
+        self._token_connections.labels(name).inc(change)
+
+    def token_message(self, name: str) -> None:
+        self._token_messages.labels(name).inc()
 
     # -- tasks.Observer
 

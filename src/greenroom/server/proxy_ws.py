@@ -14,8 +14,8 @@ import structlog
 
 from greenroom.live.rooms import RoomRefused, Rooms
 from greenroom.live.viewer import Viewer
-from greenroom.server.addresses import is_loopback
 from greenroom.server.client_ws import Receive, Scope, Send, reason_of
+from greenroom.server.security.visitor import visitor_of
 from greenroom.server.socket_protocol import SCOPE_KEY, text_frame
 from greenroom.sessions.outbox import OutboxClosed
 from greenroom.sessions.services import Services
@@ -35,8 +35,8 @@ class ProxyEndpoint:
         await receive()
         await send({"type": "websocket.accept"})
         limits = self._services.settings.limits
-        address = (scope.get("client") or ("", 0))[0]
-        here = is_loopback(address)
+        visitor = visitor_of(scope)
+        address = visitor.address
         viewer = Viewer(
             uuid4().hex,
             address,
@@ -44,11 +44,11 @@ class ProxyEndpoint:
             text_frame,
             max_bytes=limits.outbox_bytes,
             drain_seconds=limits.outbox_drain_seconds,
-            trusted=here,
+            trusted=visitor.trusted,
         )
         self._addresses[address] += 1
         try:
-            if self._addresses[address] > limits.max_connections_per_address and not here:
+            if self._addresses[address] > limits.max_connections_per_address and not visitor.here:
                 most = limits.max_connections_per_address
                 raise RoomRefused(1008, f"{most} viewers from one address are the limit")
             await self._watch(_room_name(scope), viewer, receive, send)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any
@@ -15,9 +16,13 @@ import structlog
 import uvicorn
 
 from greenroom import __version__
+from greenroom.config.errors import ConfigError, Problem
 from greenroom.config.settings import Settings
+from greenroom.config.tokens import load_tokens, refuse_to_be_open
 from greenroom.server.http_protocol import HttpProtocol
 from greenroom.server.lifetime import Lifetime
+from greenroom.server.security.redaction import secrets
+from greenroom.server.security.tls import load_certificate, tls_context
 from greenroom.server.socket_protocol import SocketProtocol
 
 log = structlog.stdlib.get_logger("greenroom.server")
@@ -78,7 +83,8 @@ def bind(host: str, port: int) -> socket.socket:
 def run(settings: Settings, *, on_ready: Callable[[str], None] = lambda url: None) -> int:
     """Serve until a signal comes; returns the exit code.
 
-    `on_ready` gets the page's address once it answers. Raises `CannotListen` and what `Lifetime.open` does.
+    `on_ready` gets the page's address once it answers. Raises `CannotListen`, what `Lifetime.open` does, and
+    `ConfigError` if the server would be open to everybody without having been told so.
     """
     return _run_loop(_serve(settings, on_ready))
 
@@ -94,8 +100,13 @@ def _run_loop(main: Coroutine[Any, Any, int]) -> int:
 
 async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
     began = monotonic()
+    tokens = load_tokens(settings)
+    secrets.add(*(token.value for token in tokens))
+    if (problem := refuse_to_be_open(settings, tokens)) is not None:
+        raise ConfigError([problem])
+    tls = _tls(settings)
     listener = bind(settings.server.host, settings.server.port)
-    lifetime = Lifetime(settings)
+    lifetime = Lifetime(settings, tokens)
     try:
         await lifetime.open()
     except BaseException:
@@ -120,10 +131,13 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
             timeout_graceful_shutdown=max(1, int(limits.shutdown_seconds * 0.6)),
             timeout_keep_alive=20,
             proxy_headers=False,
+            ssl_context_factory=None if tls is None else lambda config, default: tls,
         )
     )
     forced = _watch_signals(server, lifetime)
-    url = _url(settings.server.host, listener)
+    if tls is not None:
+        _reload_on_hangup(settings, tls)
+    url = _url(settings.server.host, listener, secure=tls is not None)
     log.info(
         "server started", version=__version__, url=url, pid=os.getpid(), seconds=round(monotonic() - began, 2)
     )
@@ -165,7 +179,35 @@ def _watch_signals(server: Server, lifetime: Lifetime) -> Callable[[], bool]:
     return lambda: state["signals"] > 1
 
 
-def _url(host: str, listener: socket.socket) -> str:
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    cert, key = settings.server.tls_cert, settings.server.tls_key
+    if cert is not None:
+        return tls_context(cert, key)
+    if key is not None:
+        fix = "give the certificate too, with --tls-cert"
+        raise ConfigError([Problem("settings", None, "server.tls_key", "has no certificate", fix)])
+    return None
+
+
+def _reload_on_hangup(settings: Settings, tls: ssl.SSLContext) -> None:
+    """Read the certificate again on SIGHUP, as those who renew it expect of a server."""
+
+    def reload() -> None:
+        cert = settings.server.tls_cert
+        assert cert is not None
+        try:
+            load_certificate(tls, cert, settings.server.tls_key)
+        except ConfigError as error:
+            log.error("the new certificate cannot be used; the old one goes on", error=str(error))
+        else:
+            log.info("certificate loaded again", file=str(cert))
+
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
+def _url(host: str, listener: socket.socket, *, secure: bool) -> str:
     port = listener.getsockname()[1]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"

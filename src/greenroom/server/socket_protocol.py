@@ -107,6 +107,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.close_timer is not None and message["type"] == "websocket.close":
             self.close_timer.cancel()
             self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+        elif message["type"] == "websocket.http.response.body" and self.close_sent:
+            # Refused with an answer, which completes the handshake; uvicorn would call it an error of ours.
+            self.handshake_complete = True
 
     def shutdown(self) -> None:
         super().shutdown()

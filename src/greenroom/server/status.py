@@ -15,14 +15,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from greenroom.live.rooms import Rooms
 from greenroom.server.metrics import Metrics
-from greenroom.server.ops.access import ops_allowed
 from greenroom.server.pressure import Pressure
+from greenroom.server.security.visitor import ops_allowed
 from greenroom.sessions.services import Services
 from greenroom.tasks import TaskScope, abandoned, census
 
 
 class Status:
-    """Answers `/health/*`, `/metrics` and, for this machine only, `/ops/*.json`."""
+    """Answers `/health/*` and, for whoever may see them, `/metrics` and `/ops/*.json`."""
 
     def __init__(self, services: Services, root: TaskScope, metrics: Metrics, pressure: Pressure) -> None:
         self._services = services
@@ -35,18 +35,27 @@ class Status:
         self.rooms: Rooms | None = None
 
     async def live(self, request: Request) -> Response:
-        return JSONResponse({"status": "alive", "uptime_seconds": round(monotonic() - self._began, 1)})
+        uptime = round(monotonic() - self._began, 1)
+        return JSONResponse(
+            {"status": "alive", **({"uptime_seconds": uptime} if ops_allowed(request.scope) else {})}
+        )
 
     async def ready(self, request: Request) -> Response:
         reason = self.not_ready or self._pressure.memory()
+        detail = ops_allowed(request.scope)
         if reason is not None:
-            return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
-        found: dict[str, object] = {"status": "ready", "clients": len(self._services.registry)}
-        if self._services.not_kept is not None:
-            found["histories"] = f"in memory only: {self._services.not_kept}"
+            more = {"reason": reason} if detail else {}
+            return JSONResponse({"status": "not ready", **more}, status_code=503)
+        found: dict[str, object] = {"status": "ready"}
+        if detail:
+            found["clients"] = len(self._services.registry)
+            if self._services.not_kept is not None:
+                found["histories"] = f"in memory only: {self._services.not_kept}"
         return JSONResponse(found)
 
     async def metrics(self, request: Request) -> Response:
+        if (refused := _only_here(request)) is not None:
+            return refused
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def statistics(self, request: Request) -> Response:
@@ -94,6 +103,7 @@ def _json(value: Any) -> Response:
 
 
 def _only_here(request: Request) -> Response | None:
+    # The door has seen to it already; twice, because what stands here names every visitor.
     if ops_allowed(request.scope):
         return None
     return PlainTextResponse("Only for this machine.", status_code=403)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
@@ -24,6 +25,7 @@ from greenroom.config.errors import ConfigError
 from greenroom.config.settings import OpsSettings
 from greenroom.history import HistoryError
 from greenroom.server.ops.messages import OpsProblem, OpsSoak, OpsSoakCause, OpsSoakRequest, OpsSoakVerdict
+from greenroom.server.security.door import Door
 from greenroom.sessions.services import Services
 from greenroom.tasks import AnyJob, ScopeClosed, TaskScope
 
@@ -63,6 +65,8 @@ class SoakRunner:
         self.current: OpsSoak | None = None
         self.url = ""
         """This server's own address, once it listens."""
+        self.door: Door | None = None
+        """Lets the child in where visitors need a token."""
         self._scope = scope
         self._settings = settings
         self._services = services
@@ -136,18 +140,30 @@ class SoakRunner:
                 self._scope.start(self._tidy, began, name="tidy up after the soak")
 
     async def _measure(self, request: OpsSoakRequest) -> None:
+        door, environ = self.door, dict(os.environ)
+        token = door.issue_pass("soak", seconds=self._settings.soak_seconds) if door is not None else ""
+        if token:
+            environ["GREENROOM_TOKEN"] = token
         command = [
             sys.executable, "-m", "greenroom", "soak", self.url, "--jsonl", "--mode", request.mode,
             "--visits", str(request.visits),
         ]  # fmt: skip
         child = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, limit=MAX_LINE, start_new_session=True
+            *command,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            limit=MAX_LINE,
+            start_new_session=True,
+            env=environ,
         )
         tail: deque[str] = deque(maxlen=TAIL_LINES)
         try:
             await self._read(child, tail)
             code = await child.wait()
         finally:
+            if door is not None:
+                door.revoke_pass(token)
             await _end_child(child)
         if self.current is not None and self.current.state == "running":
             self._end("failed", error="\n".join(tail)[-1000:] or f"it left with exit code {code}")

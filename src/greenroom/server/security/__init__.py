@@ -1,0 +1,1 @@
+"""Who may come in: origins, hosts, tokens, log-ins, proxies; what is kept out of logs; headers of answers."""

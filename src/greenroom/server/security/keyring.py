@@ -1,0 +1,166 @@
+"""Tokens and log-ins: what a visitor shows, and what it opens. Sans-I/O; values are kept as digests only."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from greenroom.config.tokens import Token
+
+MAX_ADDRESSES = 10_000
+MAX_PASSES = 100
+MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a shown token, pass or session stands for."""
+
+    name: str
+    ops: bool = False
+    trusted: bool = False
+    max_connections: int = 0
+    messages_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    key: Key
+    ends: float
+
+
+def digest(value: str) -> bytes:
+    return sha256(value.encode("utf-8", "surrogatepass")).digest()
+
+
+class Keyring:
+    """The configured tokens. Comparing takes the same time whichever is shown, and however much of it is right."""
+
+    def __init__(self, tokens: Iterable[Token] = ()) -> None:
+        self._keys: list[tuple[bytes, Key]] = []
+        for token in tokens:
+            limits = token.limits
+            self._keys.append(
+                (
+                    digest(token.value),
+                    Key(
+                        token.name,
+                        ops=token.ops,
+                        trusted=limits.trusted if limits else False,
+                        max_connections=limits.max_connections if limits else 0,
+                        messages_per_second=limits.messages_per_second if limits else 0.0,
+                    ),
+                )
+            )
+        self.for_visitors = any(not key.ops for _, key in self._keys)
+        self.for_ops = any(key.ops for _, key in self._keys)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All tokens' names."""
+        return tuple(key.name for _, key in self._keys)
+
+    def find(self, value: str) -> Key | None:
+        """What a token opens; None if there is no such token."""
+        shown = digest(value)
+        found = None
+        for known, key in self._keys:
+            if hmac.compare_digest(known, shown):
+                found = key
+        return found
+
+
+class Sessions:
+    """Log-ins by an opaque id that only the browser knows: the oldest goes when there are too many."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self.seconds = seconds
+        self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def begin(self, key: Key, now: float) -> str:
+        """Start a session; returns its id."""
+        name = secrets.token_urlsafe(32)
+        self._sessions[digest(name)] = _Session(key, now + self.seconds)
+        while len(self._sessions) > self._most:
+            self._sessions.popitem(last=False)
+        return name
+
+    def find(self, name: str, now: float) -> Key | None:
+        """What a session opens; None if it has ended or never was."""
+        place = digest(name)
+        found = self._sessions.get(place)
+        if found is None:
+            return None
+        if now >= found.ends:
+            del self._sessions[place]
+            return None
+        return found.key
+
+    def end(self, name: str) -> None:
+        """Forget a session. Idempotent."""
+        self._sessions.pop(digest(name), None)
+
+
+class Passes:
+    """Tokens that the server makes for its own children, such as a soak run started from the ops page."""
+
+    def __init__(self) -> None:
+        self._passes: OrderedDict[bytes, _Session] = OrderedDict()
+
+    def issue(self, name: str, *, seconds: float, now: float) -> str:
+        """Return a token that opens everything for so long."""
+        value = secrets.token_urlsafe(32)
+        self._passes[digest(value)] = _Session(Key(name, ops=True, trusted=True), now + seconds)
+        while len(self._passes) > MAX_PASSES:
+            self._passes.popitem(last=False)
+        return value
+
+    def find(self, value: str, now: float) -> Key | None:
+        found = self._passes.get(digest(value))
+        return found.key if found is not None and now < found.ends else None
+
+    def revoke(self, value: str) -> None:
+        """End a pass. Idempotent."""
+        self._passes.pop(digest(value), None)
+
+
+@dataclass(slots=True)
+class _Count:
+    since: float
+    wrong: int = field(default=0)
+
+
+class Attempts:
+    """Wrong tokens per address and minute; an address with too many is not listened to until the minute is over."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
+
+    def wait(self, address: str, now: float) -> float:
+        """Seconds until the address is listened to again; 0 if it is."""
+        count = self._counts.get(address)
+        if count is None:
+            return 0.0
+        if now - count.since >= MINUTE:
+            del self._counts[address]
+            return 0.0
+        return count.since + MINUTE - now if count.wrong >= self._per_minute else 0.0
+
+    def wrong(self, address: str, now: float) -> None:
+        """Count a wrong token."""
+        count = self._counts.get(address)
+        if count is None or now - count.since >= MINUTE:
+            count = self._counts[address] = _Count(now)
+        count.wrong += 1
+        self._counts.move_to_end(address)
+        while len(self._counts) > MAX_ADDRESSES:
+            self._counts.popitem(last=False)
