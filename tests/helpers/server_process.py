@@ -85,6 +85,7 @@ class ServerProcess:
         characters: more characters, by file name; what a file must have is filled in.
         args: more arguments of `serve`.
         observed: see above.
+        program: a file of `tests/helpers` that runs instead of `python -m greenroom`.
         prefix: a program that runs the command in its place, such as `("prlimit", "--nofile=64")`.
     """
 
@@ -97,6 +98,7 @@ class ServerProcess:
         args: tuple[str, ...] = (),
         environ: Mapping[str, str] | None = None,
         observed: bool = False,
+        program: str = "",
         prefix: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
@@ -109,7 +111,7 @@ class ServerProcess:
         self._characters = dict(characters or {})
         self._args = args
         self.environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **(environ or {})}
-        self._observed = observed
+        self._program = "observed.py" if observed else program
         self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -126,7 +128,8 @@ class ServerProcess:
             stem = name.rpartition(".")[0]
             whole = {"conf_name": stem, "conf_uid": stem, "language": "en", "persona_prompt": "You are nice."}
             (folder / name).write_text(json.dumps({**whole, **fields}), encoding="utf-8")
-        program = [str(ROOT / "tests" / "helpers" / "observed.py")] if self._observed else ["-m", "greenroom"]
+        helper = str(ROOT / "tests" / "helpers" / self._program)
+        program = [helper] if self._program else ["-m", "greenroom"]
         places = ["--port", "0", "--data-dir", str(self.data_dir), "--config", str(config)]
         return [*self._prefix, sys.executable, *program, "serve", *places, "--log-json", *self._args]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
-from greenroom.tasks import TaskScope, census, find_job
+from greenroom.tasks import Job, TaskScope, await_stack, census, find_job
 
 from .recording import forever, value
 from .virtual_loop import ticks, virtual
@@ -55,6 +57,39 @@ async def test_a_job_is_found_by_its_id() -> None:
         assert begun is not None
         assert await find_job(root, running.id) is None
         assert await find_job(root, begun.id) is begun
+
+
+@virtual
+async def test_a_stack_goes_through_generators() -> None:
+    """Also what `async for`, `anext` and an awaitable object wait on, which Python itself does not tell."""
+
+    async def inner() -> AsyncGenerator[int, None]:
+        yield 1
+        await forever()
+
+    async def outer() -> AsyncGenerator[int, None]:
+        async for number in inner():
+            yield number
+
+    class Awaitable:
+        def __await__(self) -> Generator[Any, None, int]:
+            return one().__await__()
+
+    async def one() -> int:
+        stream = outer()
+        await anext(stream)
+        return await anext(stream, 0)
+
+    async def whole() -> None:
+        await Awaitable()
+
+    async with TaskScope("app") as root:
+        job = root.start(whole)
+        await ticks()
+        assert isinstance(job, Job)
+        functions = [line.rpartition(".")[2] for line in await_stack(job)]
+        assert functions == ["whole", "one", "outer", "inner", "forever", "wait"]
+        job.cancel()
 
 
 @virtual

@@ -9,6 +9,7 @@ created at and its age sit in slots beside asyncio's own fields. What waits for 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Generator, Hashable
 from contextvars import Context
@@ -29,6 +30,12 @@ Policy = Literal["restart", "drop", "queue", "keep_latest"]
 State = Literal["waiting", "running", "cancelling", "finished", "failed", "cancelled", "dropped"]
 
 
+OPAQUE = frozenset(
+    {"async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"}
+)
+STEPS = OPAQUE | {"async_generator", "coroutine"}
+
+
 @lru_cache(maxsize=4096)
 def site_text(code: CodeType, lasti: int) -> str:
     """Resolve a creation site to `file:line in function`; done when somebody looks, not at each start."""
@@ -44,7 +51,13 @@ def await_stack(task: asyncio.Task[Any]) -> tuple[str, ...]:
     """Where a suspended task stands, outermost first; follows the chain of awaits, unlike `get_stack`."""
     lines: list[str] = []
     here: Any = task.get_coro()
-    while here is not None and len(lines) < 32:
+    for _ in range(64):
+        if here is None or len(lines) == 32:
+            break
+        if type(here).__name__ in OPAQUE:
+            # What `async for` waits on does not name its generator; only the garbage collector knows it.
+            here = next((held for held in gc.get_referents(here) if type(held).__name__ in STEPS), None)
+            continue
         kind = next((kind for kind in ("cr", "gi", "ag") if hasattr(here, f"{kind}_frame")), None)
         frame = getattr(here, f"{kind}_frame", None)
         if frame is None:

@@ -13,7 +13,8 @@ import msgspec
 
 RETRY_MS = 2000
 """How long a browser waits before it connects again."""
-HEAD = f"retry: {RETRY_MS}\n\n".encode()
+HEAD = f"retry: {RETRY_MS}\n".encode()
+"""Goes into the first event; alone, some readers would take it for one."""
 LAST_CHUNK = b"0\r\n\r\n"
 _encode = msgspec.json.Encoder().encode
 
