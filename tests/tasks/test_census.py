@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
@@ -87,7 +88,7 @@ async def test_a_stack_goes_through_generators() -> None:
         job = root.start(whole)
         await ticks()
         assert isinstance(job, Job)
-        functions = [line.rpartition(".")[2] for line in await_stack(job)]
+        functions = [re.split(r"\.| in ", line)[-1] for line in await_stack(job)]
         assert functions == ["whole", "one", "outer", "inner", "forever", "wait"]
         job.cancel()
 
