@@ -13,9 +13,8 @@ export interface OpsLimits {
   subscribers: number;
   /** The most visits of a soak from the page; 0 where it may start none. */
   soak_visits: number;
-  /** How long each second is kept. */
   fine_s: number;
-  /** How long each half minute is kept. */
+  /** How long each second and each half minute are kept. */
   coarse_s: number;
   visits: number;
   /** The latest that are kept, like the visits. */

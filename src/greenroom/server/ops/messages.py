@@ -221,9 +221,8 @@ class OpsLimits(Struct, frozen=True):
     soak_visits: int
     """The most visits of a soak from the page; 0 where it may start none."""
     fine_s: int
-    """How long each second is kept."""
     coarse_s: int
-    """How long each half minute is kept."""
+    """How long each second and each half minute are kept."""
     visits: int
     closes: int
     """The latest that are kept, like the visits."""
