@@ -15,7 +15,11 @@ def promises() -> list[list[str]]:
     """The rows of the tables under "Promises"."""
     text = DOCUMENT.read_text(encoding="utf-8").partition("\n## Promises\n")[2]
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if not row.startswith("| Promise")]
+    return [
+        [cell.strip() for cell in row.strip("|").split("|")]
+        for row in rows
+        if not row.startswith("| Promise")
+    ]
 
 
 def names_in(path: Path) -> set[str]:

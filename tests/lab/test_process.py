@@ -122,3 +122,15 @@ def test_a_process_that_is_not_there_is_told():
     """A wrong --pid is named."""
     with pytest.raises(NoProcess, match="no process"):
         ProcessTree(2**22 + 1)
+
+
+def test_whoever_measures_its_own_parent_does_not_count_itself():
+    """A server may start the soak that measures it: neither that nor what it starts is the server's."""
+    measure = (
+        "import os, subprocess, sys; from greenroom.lab.process import ProcessTree\n"
+        "tree = ProcessTree(os.getppid()); own = subprocess.Popen(['sleep', '30']); found = tree.sample(0, 0.0)\n"
+        "own.kill(); own.wait(); print(found.children, found.threads)"
+    )
+    server = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {measure!r}], check=True)"
+    done = subprocess.run([sys.executable, "-c", server], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "1"]

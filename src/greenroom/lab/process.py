@@ -70,7 +70,7 @@ class ProcessTree:
         except psutil.AccessDenied as error:
             raise NoProcess(f"process {pid} may not be looked at: run as its user") from error
         self.pid = pid
-        self._core = [self.root, *self.root.children(recursive=True)]
+        self._core = [self.root, *_below(self.root)]
         self._core_ids = {_identity(process) for process in self._core}
         self._seen: dict[Identity, psutil.Process] = {}
         self._born = max(identity[1] for identity in self._core_ids)
@@ -153,7 +153,7 @@ class ProcessTree:
     def _children(self, found: Sample) -> None:
         """Count what was born since, wherever it hangs now."""
         try:
-            below = self.root.children(recursive=True)
+            below = _below(self.root)
         except psutil.Error:
             return
         inside: set[Identity] = set()
@@ -209,6 +209,16 @@ def own_wait() -> float:
         return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def _below(root: psutil.Process) -> list[psutil.Process]:
+    """All that a process has started, without this one, which a server may have started to measure itself."""
+    below = root.children(recursive=True)
+    me = psutil.Process()
+    if me not in below:
+        return below
+    mine = {me, *me.children(recursive=True)}
+    return [process for process in below if process not in mine]
 
 
 def _identity(process: psutil.Process) -> Identity:
