@@ -114,6 +114,8 @@ class FaultProvider:
     def __init__(self, *scripts: Script, models: tuple[str, ...] | None = ("test-model",)) -> None:
         self.scripts = list(scripts) or [ok("Hello.")]
         self.models = models
+        self.listen_on = 0
+        """A port to listen on; 0 for any free one."""
         self.port = 0
         """Set when it begins to listen; stays known after its end."""
         self.requests: list[Seen] = []
@@ -131,7 +133,7 @@ class FaultProvider:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def __aenter__(self) -> FaultProvider:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.listen_on)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 

@@ -15,7 +15,7 @@ import pytest
 from tests.helpers.server_process import ROOT
 
 from greenroom.config.errors import ConfigError
-from greenroom.live.journal import SCHEMA, Entry, QueueJournal
+from greenroom.live.journal import SCHEMA, Entry, QueueJournal, on_clock
 from greenroom.tasks import ScopeClosed, TaskScope
 
 
@@ -147,7 +147,7 @@ async def test_a_write_survives_the_death_of_the_process(tmp_path: Path, scope: 
     program = f"""
 import asyncio, os
 from pathlib import Path
-from greenroom.live.journal import Entry, QueueJournal
+from greenroom.live.journal import Entry, QueueJournal, on_clock
 from greenroom.tasks import TaskScope
 
 async def main():
@@ -195,3 +195,12 @@ async def test_the_file_stays_small(tmp_path: Path, scope: TaskScope) -> None:
     with closing(sqlite3.connect(tmp_path / "j")) as database:
         assert database.execute("SELECT count(*) FROM accepted").fetchone() == (0,)
     assert await asyncio.to_thread(size_of, tmp_path) < 100_000
+
+
+def test_ages_are_moved_to_a_clock_that_does_not_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said 30 s ago by the wall clock is 30 s ago by the other; what comes from the future was said just now."""
+    monkeypatch.setattr("greenroom.live.journal.time.time", lambda: 1_000_000.0)
+    past = Entry("a", "main", "s", "Hello", 0, 1_000_000.0 - 30)
+    future = Entry("b", "main", "s", "Hello", 0, 1_000_000.0 + 3600)
+    assert on_clock(past, 500.0).at == 470.0
+    assert on_clock(future, 500.0).at == 500.0

@@ -12,7 +12,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -211,3 +211,12 @@ def _fix(error: sqlite3.Error) -> str:
 def now() -> float:
     """Seconds since 1970: ages must count across a restart."""
     return time.time()
+
+
+def on_clock(entry: Entry, clock: float) -> Entry:
+    """The entry with `at` moved from the wall clock to one that shows `clock` now.
+
+    Done once, when it is read back: whatever the wall clock does from then on, nothing ages by it. An entry from
+    the future was written before the clock was set back; it counts as said just now.
+    """
+    return replace(entry, at=clock - max(0.0, now() - entry.at))

@@ -123,6 +123,7 @@ class Room:
         self._talk: QueueItem | None = None
         """What the conversation that runs is about."""
         self._struck_out = False
+        self._clock = clock
         self.context = RoomContext(services, self._audience, str(uuid4()), "room")
         self.context.audience = self._audience
         self.context.before_start = self._before_start
@@ -147,7 +148,7 @@ class Room:
         self.queue.start()
         for entry in left:
             item = QueueItem(entry.id, entry.sender, entry.text, TurnInput(entry.text), entry.priority)
-            self.queue.queue_item(item, age=now() - entry.at)
+            self.queue.queue_item(item, age=self._clock() - entry.at)
 
     # -- viewers -------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import structlog
 
 from greenroom.config.errors import ConfigError
 from greenroom.conversation.turn import TurnInput
-from greenroom.live.journal import Entry, QueueJournal, now
+from greenroom.live.journal import Entry, QueueJournal, on_clock
 from greenroom.live.queue_policy import QueueLimits
 from greenroom.live.room import Room, RoomLimits, RoomStatistics
 from greenroom.live.sources.base import ChatMessage
@@ -89,22 +89,23 @@ class Rooms:
             return
         entries = await self._journal.open()
         for entry in entries:
-            self._left.setdefault(entry.room, []).append(entry)
+            self._left.setdefault(entry.room, []).append(on_clock(entry, self._clock()))
         expired = self._expire_left()
         log.info("room messages restored", restored=len(entries) - expired, expired=expired)
 
     def _expire_left(self) -> int:
         """Report what nobody came for in time, and set the clock for the next."""
         expired = 0
+        now = self._clock()
         oldest: float | None = None
         for name, entries in tuple(self._left.items()):
-            due = now() - self._limits.queue.max_age
+            due = now - self._limits.queue.max_age
             young = [entry for entry in entries if entry.at > due]
             for entry in entries if len(young) < len(entries) else ():
                 if entry.at <= due:
                     expired += 1
                     self._services.meter.refused("room expired")
-                    log.warning("a restored message expired", room=name, waited=round(now() - entry.at, 1))
+                    log.warning("a restored message expired", room=name, waited=round(now - entry.at, 1))
                     if self._journal is not None:
                         self._journal.remove_soon(entry.id)
             if young:
@@ -113,8 +114,8 @@ class Rooms:
             else:
                 del self._left[name]
         if oldest is not None:
-            # A moment later than due, for the wall clock is not the loop's.
-            delay = max(0.0, oldest + self._limits.queue.max_age - now()) + 0.05
+            # A moment later than due, for the loop's clock may be coarser.
+            delay = max(0.0, oldest + self._limits.queue.max_age - now) + 0.05
             self._left_timer = asyncio.get_running_loop().call_later(delay, self._expire_left)
         return expired
 
