@@ -132,6 +132,12 @@ class LimitSettings(Section):
     history_page: int = Field(default=100, ge=1, le=10_000)
     history_undo_seconds: SecondsOrZero = 600
     """How long the deletion of a conversation can be undone; 0: it cannot."""
+    handshake_seconds: Seconds = 10
+    """From connecting to the end of the request's head, TLS on its own."""
+    upload_seconds: Seconds = 60
+    """For the body of one request."""
+    max_half_open: int = Field(default=2000, ge=10, le=1_000_000)
+    """Connections without a request, at the same time; the oldest goes."""
     ping_seconds: Seconds = 20
     shutdown_seconds: Seconds = 5
     engines_idle_seconds: SecondsOrZero = 300

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -17,13 +18,14 @@ import uvicorn
 
 from greenroom import __version__
 from greenroom.config.errors import ConfigError, Problem
-from greenroom.config.settings import Settings
+from greenroom.config.settings import LimitSettings, Settings
 from greenroom.config.tokens import load_tokens, refuse_to_be_open
 from greenroom.server.http_protocol import HttpProtocol
 from greenroom.server.lifetime import Lifetime
 from greenroom.server.security.redaction import secrets
 from greenroom.server.security.tls import load_certificate, tls_context
 from greenroom.server.socket_protocol import SocketProtocol
+from greenroom.server.waiting_room import WaitingRoom
 
 log = structlog.stdlib.get_logger("greenroom.server")
 
@@ -39,9 +41,26 @@ class CannotListen(Exception):
 class Server(uvicorn.Server):
     """uvicorn's server without its ten wake-ups a second: it sleeps until it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, handshake_seconds: float) -> None:
         super().__init__(config)
         self.stopping = asyncio.Event()
+        self._handshake_seconds = handshake_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # As uvicorn's for given sockets, with deadlines for TLS: its default is a minute.
+        config, loop = self.config, asyncio.get_running_loop()
+        protocol = partial(
+            config.http_protocol_class, config=config, server_state=self.server_state, app_state={}
+        )
+        tls: dict[str, Any] = {}
+        if config.ssl is not None:
+            seconds = self._handshake_seconds
+            tls = {"ssl": config.ssl, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": seconds}
+        self.servers = [
+            await loop.create_server(protocol, sock=one, backlog=config.backlog, **tls)
+            for one in sockets or ()
+        ]
+        self.started = True
 
     async def main_loop(self) -> None:
         self.server_state.default_headers = self.config.encoded_headers
@@ -114,10 +133,17 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
         await lifetime.root.close(1.0, reason="start failed")
         raise
     limits = settings.limits
+    waiting_room = WaitingRoom(
+        _most_half_open(limits, lifetime.pressure.descriptors),
+        limits.handshake_seconds,
+        limits.upload_seconds,
+        limits.outbox_drain_seconds,
+        lifetime.metrics.refused,
+    )
     server = Server(
         uvicorn.Config(
             lifetime.app,
-            http=HttpProtocol,
+            http=partial(HttpProtocol, waiting_room=waiting_room),  # type: ignore[arg-type]  # pyright: ignore
             ws=SocketProtocol,
             lifespan="off",
             log_config=None,
@@ -132,7 +158,8 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
             timeout_keep_alive=20,
             proxy_headers=False,
             ssl_context_factory=None if tls is None else lambda config, default: tls,
-        )
+        ),
+        handshake_seconds=limits.handshake_seconds,
     )
     forced = _watch_signals(server, lifetime)
     if tls is not None:
@@ -153,6 +180,11 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
     if server_error is not None:
         raise server_error
     return FORCED if forced() else 0
+
+
+def _most_half_open(limits: LimitSettings, descriptors: int | None) -> int:
+    """As many as the settings allow, and never so many that the descriptors go out."""
+    return limits.max_half_open if descriptors is None else min(limits.max_half_open, descriptors // 3)
 
 
 def _watch_signals(server: Server, lifetime: Lifetime) -> Callable[[], bool]:
