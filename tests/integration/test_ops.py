@@ -336,7 +336,7 @@ async def test_a_watcher_who_does_not_read_is_dropped(tmp_path: Path) -> None:
             connection = socket.socket()
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             connection.connect((server.host, server.port))
-            connection.sendall(b"GET /ops/events HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /ops/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             deaf.append(connection)
         async with OpsWatcher(server.url) as watcher:
             for _ in range(3):
@@ -371,7 +371,7 @@ async def test_the_end_of_the_server_ends_the_streams(tmp_path: Path) -> None:
     """Open streams, read or not, and a soak under way: all end with SIGTERM, within the grace."""
     async with ServerProcess(tmp_path, {"agent": FAST}) as server:
         deaf = socket.create_connection((server.host, server.port))
-        deaf.sendall(b"GET /ops/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        deaf.sendall(b"GET /ops/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         watchers = [OpsWatcher(server.url) for _ in range(5)]
         for watcher in watchers:
             await watcher.__aenter__()
