@@ -13,6 +13,8 @@ import pytest
 
 #: What a test asks for, and the names under which the program is installed, best first.
 PROGRAMS = {
+    "nginx": ("nginx", "/usr/sbin/nginx"),
+    "caddy": ("caddy",),
     "openssl": ("openssl",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     # Where a user's PATH does not lead: Debian keeps servers in /usr/sbin.
