@@ -106,17 +106,17 @@ async def caddy(folder: Path, server: ServerProcess) -> AsyncIterator[Front]:
         yield Front(port, ssl.create_default_context(cafile=str(cert)), log)
 
 
+def _start(command: list[str], folder: Path, output: Path) -> subprocess.Popen[bytes]:
+    home = str(folder)
+    environ = {**os.environ, "HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home}
+    with output.open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environ, cwd=folder)
+
+
 @asynccontextmanager
 async def _running(command: list[str], folder: Path, port: int) -> AsyncIterator[None]:
     output = folder / "proxy.log"
-    environ = {
-        **os.environ,
-        "HOME": str(folder),
-        "XDG_DATA_HOME": str(folder),
-        "XDG_CONFIG_HOME": str(folder),
-    }
-    with output.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environ, cwd=folder)
+    process = _start(command, folder, output)
     try:
 
         async def listens() -> bool:
