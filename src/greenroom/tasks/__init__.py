@@ -10,38 +10,26 @@
 Standard library only; works with asyncio and uvloop. See docs/owning-tasks.md.
 """
 
-from ._census import abandoned, abandoned_jobs, census, find_job
+from ._census import (
+    CloseReport,
+    JobInfo,
+    LoggingObserver,
+    Observer,
+    ScopeStatistics,
+    abandoned,
+    abandoned_jobs,
+    census,
+    find_job,
+)  # fmt: skip
 from ._errors import ForeignTask, JobCancelled, ScopeClosed, ScopeFull, TaskCoreError
 from ._job import AnyJob, Job, Policy, QueuedJob, State, await_stack, current_job
-from ._report import CloseReport, JobInfo, LoggingObserver, Observer, ScopeStatistics
 from ._scope import TaskScope
 from ._slot import LatestSlot
 from ._strict import StrictFactory, strict
 
 __all__ = [
-    "AnyJob",
-    "CloseReport",
-    "ForeignTask",
-    "Job",
-    "JobCancelled",
-    "JobInfo",
-    "LatestSlot",
-    "LoggingObserver",
-    "Observer",
-    "Policy",
-    "QueuedJob",
-    "ScopeClosed",
-    "ScopeFull",
-    "ScopeStatistics",
-    "State",
-    "StrictFactory",
-    "TaskCoreError",
-    "TaskScope",
-    "abandoned",
-    "abandoned_jobs",
-    "await_stack",
-    "census",
-    "current_job",
-    "find_job",
-    "strict",
-]
+    "AnyJob", "CloseReport", "ForeignTask", "Job", "JobCancelled", "JobInfo", "LatestSlot", "LoggingObserver",
+    "Observer", "Policy", "QueuedJob", "ScopeClosed", "ScopeFull", "ScopeStatistics", "State", "StrictFactory",
+    "TaskCoreError", "TaskScope", "abandoned", "abandoned_jobs", "await_stack", "census", "current_job",
+    "find_job", "strict",
+]  # fmt: skip

@@ -1,8 +1,7 @@
 """Jobs: the tasks a scope owns, and the records of those that have not begun.
 
-A `Job` *is* an `asyncio.Task`, so owning it costs no second object: the scope, the place it was
-created at and its age sit in slots beside asyncio's own fields. What waits for room is only a
-`QueuedJob`: no coroutine, no task, so that dropping ten thousand of them costs next to nothing.
+A `Job` *is* an `asyncio.Task`, so owning it costs no second object. What waits for room is only a `QueuedJob`:
+no coroutine, no task, so that dropping ten thousand of them costs next to nothing.
 """
 
 # pyright: reportPrivateUsage=false
@@ -10,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Generator, Hashable
-from contextvars import Context
-from dataclasses import dataclass, field
-from functools import lru_cache
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import InitVar, dataclass, field
+from functools import lru_cache, partial
 from time import monotonic
-from types import CodeType, CoroutineType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, cast, get_args
 
 from ._errors import JobCancelled
 
@@ -27,44 +29,76 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Work = Callable[..., Coroutine[Any, Any, T]] | Coroutine[Any, Any, T]
 Policy = Literal["restart", "drop", "queue", "keep_latest"]
+OnClose = Literal["cancel", "finish"]
 State = Literal["waiting", "running", "cancelling", "finished", "failed", "cancelled", "dropped"]
+log = logging.getLogger("greenroom.tasks")
+owner_variable: ContextVar[TaskScope | None] = ContextVar("greenroom_owner", default=None)
+"""The scope that foreign tasks are charged to; only set while `strict()` is on."""
+watchers: list[object] = []
+"""The strict factories that are on: while there are any, each job's context names its owner."""
+OPAQUE = {"async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"}
+STEPS = {*OPAQUE, "async_generator", "coroutine"}
 
 
-OPAQUE = frozenset(
-    {"async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"}
-)
-STEPS = OPAQUE | {"async_generator", "coroutine"}
+class Options(TypedDict, total=False):
+    """What starting takes beside the work; see `TaskScope.start`."""
+
+    name: str
+    key: Hashable
+    policy: Policy | None
+    timeout: float | None
+    on_close: OnClose
 
 
 @lru_cache(maxsize=4096)
 def site_text(code: CodeType, lasti: int) -> str:
     """Resolve a creation site to `file:line in function`; done when somebody looks, not at each start."""
-    line: int | None = code.co_firstlineno
-    for start, end, number in code.co_lines():
-        if start <= lasti < end:
-            line = number
-            break
-    return f"{code.co_filename}:{line} in {code.co_qualname}"
+    lines = (number for start, end, number in code.co_lines() if start <= lasti < end)
+    return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_qualname}"
+
+
+def cancelled_here() -> str:
+    """The line that calls who calls this, as the reason of a cancellation."""
+    frame = sys._getframe(2)
+    return f"cancelled at {site_text(frame.f_code, frame.f_lasti)}"
 
 
 def await_stack(task: asyncio.Task[Any]) -> tuple[str, ...]:
     """Where a suspended task stands, outermost first; follows the chain of awaits, unlike `get_stack`."""
+
+    def first(*names: str) -> Any:
+        return next((found for name in names if (found := getattr(here, name, None)) is not None), None)
+
     lines: list[str] = []
     here: Any = task.get_coro()
     for _ in range(64):
-        if here is None or len(lines) == 32:
-            break
         if type(here).__name__ in OPAQUE:
             # What `async for` waits on does not name its generator; only the garbage collector knows it.
             here = next((held for held in gc.get_referents(here) if type(held).__name__ in STEPS), None)
-            continue
-        kind = next((kind for kind in ("cr", "gi", "ag") if hasattr(here, f"{kind}_frame")), None)
-        frame = getattr(here, f"{kind}_frame", None)
-        if frame is None:
-            break
-        lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}")
-        here = getattr(here, "gi_yieldfrom" if kind == "gi" else f"{kind}_await", None)
+        elif (frame := first("cr_frame", "gi_frame", "ag_frame")) is not None and len(lines) < 32:
+            lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}")
+            here = first("cr_await", "gi_yieldfrom", "ag_await")
     return tuple(lines)
+
+
+def name_of(fn: Any) -> str:
+    """The name of a job that was not given one."""
+    name = getattr(fn, "__name__", None) or getattr(getattr(fn, "func", None), "__name__", None)
+    return str(name or type(fn).__name__)
+
+
+def context_of(scope: TaskScope) -> Context:
+    """What a job of this scope runs in: a copy of the caller's context."""
+    context = copy_context()
+    if watchers:
+        context.run(owner_variable.set, scope)
+    return context
+
+
+def current_job() -> Job[Any] | None:
+    """The job this code runs in, or None outside of any scope."""
+    task = asyncio.current_task()
+    return task if isinstance(task, Job) else None
 
 
 class _Described:
@@ -79,6 +113,11 @@ class _Described:
     _lasti: int
 
     @property
+    def id(self) -> str:
+        """Names it among all jobs of the process, also after its address was used again."""
+        return f"{id(self):x}-{int(self.created * 1e6):x}"
+
+    @property
     def site(self) -> str:
         """The line that started it, as `file:line in function`."""
         return site_text(self._code, self._lasti)
@@ -88,23 +127,17 @@ class _Described:
         """Seconds since it was started."""
         return monotonic() - self.created
 
-    @property
-    def id(self) -> str:
-        """Names it among all jobs of the process, also after its address was used again."""
-        return f"{id(self):x}-{int(self.created * 1e6):x}"
-
 
 class Job(asyncio.Task[T], _Described):
     """A running task with an owner. Awaitable like any task; made only by a scope."""
 
-    __slots__ = ("_code", "_lasti", "created", "scope")
+    __slots__ = ("_code", "_lasti", "created", "record", "scope")
 
-    # Rare ones are class attributes until set: the common job pays nothing for them.
-    record: QueuedJob[Any] | None = None
-    closes: TaskScope | None = None
-    """The scope whose close it waits for, while that scope owns it: such a close cannot wait for it."""
-    foreign: bool = False
-    _why: str | tuple[CodeType, int] | None = None
+    record: QueuedJob[T] | None
+    """What it was admitted by; None if nothing had to be decided."""
+    # Class attributes until set: the common job pays nothing for them.
+    _why: str | None = None
+    _where: str | None = None
 
     @property
     def name(self) -> str:
@@ -119,33 +152,25 @@ class Job(asyncio.Task[T], _Described):
     def state(self) -> State:
         if not self.done():
             return "cancelling" if self.cancelling() else "running"
-        if self.cancelled():
-            return "cancelled"
-        return "finished" if self._exception is None else "failed"
+        return "cancelled" if self.cancelled() else "finished" if self._exception is None else "failed"
 
     @property
     def cancelled_by(self) -> str | None:
         """Who cancelled it: `closed: …`, `superseded by …`, `timed out after …`, a given text, or a line."""
-        if isinstance(self._why, tuple):
-            return f"cancelled at {site_text(*self._why)}"
-        return self._why or (self.scope.closed_by if self.cancelling() else None)
+        return self._why or self._where or (self.scope.closed_by if self.cancelling() else None)
 
     def cancel(self, msg: Any = None) -> bool:
         """Ask it to stop; `msg` becomes `cancelled_by`, without one the caller's line is noted."""
-        if not self.done():
-            if msg is not None:
-                if not isinstance(self._why, str):
-                    self._why = str(msg)
-            elif self._why is None and not self.cancelling():
-                frame = sys._getframe(1)
-                self._why = (frame.f_code, frame.f_lasti)
+        if msg is not None and not self.done():
+            self._why = self._why or str(msg)
+        elif not self.done() and not self.cancelling():
+            self._where = cancelled_here()
         return super().cancel(msg)
 
     def uncancel(self) -> int:
         """Take one cancellation back, as `asyncio.timeout` does with its own: it is not a reason any more."""
         left = super().uncancel()
-        if not left or isinstance(self._why, tuple):
-            self._why = None
+        self._why, self._where = self._why if left else None, None
         return left
 
     async def wait(self, timeout: float | None = None) -> bool:
@@ -164,22 +189,39 @@ class QueuedJob(_Described, Generic[T]):
     scope: TaskScope
     fn: Work[T] | None
     args: tuple[Any, ...]
-    name: str
-    key: Hashable
-    policy: Policy
-    timeout: float | None
-    finishes: bool
-    context: Context
-    """That of who asked for it; else it would run in the context of the job whose end made room."""
-    _code: CodeType
-    _lasti: int
-    created: float = field(default_factory=monotonic)
-    job: Job[T] | None = None
+    caller: InitVar[FrameType]
+    name: str = ""
+    key: Hashable = None
+    policy: Policy | None = None
+    timeout: float | None = None
+    on_close: OnClose = "cancel"
     delivered: bool = False
     """Somebody waits for its result (`run`): an error goes there, not to the observer."""
-    dropped: bool = False
+    context: Context | None = None
+    """That of who asked for it; else it would run in the context of the job whose end made room."""
+    created: float = field(default_factory=monotonic)
+    job: Job[T] | None = None
+    timers: tuple[asyncio.TimerHandle, ...] = ()
+    """They run while its job is superseded and has not ended."""
     _why: str | None = None
-    _begun: asyncio.Future[None] | None = None
+    _left: asyncio.Future[None] | None = None
+    _code: CodeType = field(init=False)
+    _lasti: int = field(init=False)
+
+    def __post_init__(self, caller: FrameType) -> None:
+        self._code, self._lasti = caller.f_code, caller.f_lasti
+        self.name = self.name or name_of(self.fn)
+        self.context = self.context or context_of(self.scope)
+        problem = None
+        if self.policy is not None and self.key is None:
+            problem = f"policy {self.policy!r} needs a key: say which jobs must not overlap"
+        elif self.policy not in (None, *get_args(Policy)):
+            problem = f"no policy {self.policy!r}: it is one of {', '.join(get_args(Policy))}"
+        elif self.on_close not in get_args(OnClose):
+            problem = f"on_close is 'cancel' or 'finish', not {self.on_close!r}"
+        if problem is not None:
+            self.leave(None, problem)
+            raise ValueError(problem)
 
     @property
     def path(self) -> str:
@@ -191,82 +233,40 @@ class QueuedJob(_Described, Generic[T]):
 
     @property
     def state(self) -> State:
-        if self.job is not None:
-            return self.job.state
-        return "dropped" if self.dropped else "waiting"
+        return self.job.state if self.job is not None else "waiting" if self._why is None else "dropped"
 
     def done(self) -> bool:
-        return self.job.done() if self.job is not None else self.dropped
+        return self._why is not None if self.job is None else self.job.done()
 
     def cancelled(self) -> bool:
-        return self.job.cancelled() if self.job is not None else self.dropped
+        return self._why is not None if self.job is None else self.job.cancelled()
 
     def cancel(self, msg: Any = None) -> bool:
         """Drop it if it has not begun, else cancel its task."""
         if self.done():
             return False
-        if msg is None:
-            frame = sys._getframe(1)
-            msg = f"cancelled at {site_text(frame.f_code, frame.f_lasti)}"
-        return self.scope.withdraw(self, str(msg)) if self.job is None else self.job.cancel(msg)
-
-    def coroutine(self) -> Coroutine[Any, Any, T]:
-        """What its task runs (for the scope)."""
-        if self.timeout is not None:
-            return self._timed(self.timeout)
-        try:
-            return as_coroutine(self.fn, self.args)
-        except Exception as error:  # noqa: BLE001 - it fails like any job, to whom it concerns
-            return _fail(error)
-
-    async def _timed(self, seconds: float) -> T:
-        limit = asyncio.timeout(seconds)
-        try:
-            async with limit:
-                return cast(T, await as_coroutine(self.fn, self.args))
-        except TimeoutError:
-            if limit.expired() and self.job is not None:
-                self.job._why = f"timed out after {seconds:g} s"
-            raise
-
-    def drop(self, reason: str) -> None:
-        """Never begin it (for the scope)."""
-        self.dropped = True
-        self._why = reason
-        self.release()
-        self.signal()
-
-    def release(self) -> None:
-        """Let go of the work; a coroutine that never ran is closed, so that Python does not warn about it."""
-        if isinstance(self.fn, CoroutineType):
-            self.fn.close()
-        self.fn = None
-        self.args = ()
-
-    def signal(self) -> None:
-        if self._begun is not None and not self._begun.done():
-            self._begun.set_result(None)
-
-    async def leave_queue(self, timeout: float | None = None) -> None:
-        """Wait until it has begun or was dropped, at most `timeout` seconds."""
-        if self.job is None and not self.dropped:
-            if self._begun is None:
-                self._begun = asyncio.get_running_loop().create_future()
-            await asyncio.wait((self._begun,), timeout=timeout)
-
-    async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
-        loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
-        await self.leave_queue(timeout)
-        if self.job is not None:
-            await self.job.wait(None if deadline is None else max(0.0, deadline - loop.time()))
-        return self.done()
+        reason = cancelled_here() if msg is None else str(msg)
+        return self.scope._withdraw(self, reason) if self.job is None else self.job.cancel(reason)
 
     def result(self) -> T:
         if self.job is not None:
             return self.job.result()
         raise JobCancelled(f"{self.path} never began: {self._why or 'still waiting'}")
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
+        now = asyncio.get_running_loop().time
+        end = None if timeout is None else now() + timeout
+        await self.leaves_queue(timeout)
+        if self.job is not None:
+            await self.job.wait(end and end - now())
+        return self.done()
+
+    async def leaves_queue(self, timeout: float | None = None) -> None:
+        """Wait until it has begun or was dropped, at most `timeout` seconds."""
+        if self.state == "waiting":
+            self._left = self._left or asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._left,), timeout=timeout)
 
     async def _await(self) -> T:
         try:
@@ -279,31 +279,77 @@ class QueuedJob(_Described, Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         return self._await().__await__()
 
+    def work(self) -> Coroutine[Any, Any, T]:
+        """What its task runs."""
+        simple = asyncio.iscoroutine(self.fn) and self.timeout is None
+        return cast("Coroutine[Any, Any, T]", self.fn) if simple else _work(self.fn, self.args, self.timeout)
+
+    def leave(self, job: Job[T] | None, why: str | None = None) -> None:
+        """It begins as this task, or never does, and this is why."""
+        self.job, self._why = job, why
+        if job is None:
+            self.release()
+        if self._left is not None:
+            self._left.set_result(None)
+
+    def release(self) -> None:
+        """Let go of the work; a coroutine that never ran is closed, so that Python does not warn about it."""
+        if asyncio.iscoroutine(self.fn):
+            self.fn.close()
+        for timer in self.timers:
+            timer.cancel()
+        self.fn, self.args, self.timers = None, (), ()
+
 
 AnyJob = Job[T] | QueuedJob[T]
 
 
-def as_coroutine(fn: Any, args: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:
-    """The coroutine of a piece of work: the work itself, or what calling it gives."""
+async def _work(fn: Any, args: tuple[Any, ...], seconds: float | None) -> Any:
+    """Not a method: the traceback of an error holds this frame, which must not hold the error's job in turn."""
     made: Any = fn(*args) if callable(fn) else fn
     if not asyncio.iscoroutine(made):
         raise TypeError(f"{fn!r} is no async function: it returned {type(made).__name__}, not a coroutine")
-    return made
-
-
-def name_of(fn: Any) -> str:
-    """The name of a job that was not given one."""
+    if seconds is None:
+        return await made
+    limit = asyncio.timeout(seconds)
     try:
-        return str(fn.__name__)
-    except AttributeError:
-        return str(getattr(getattr(fn, "func", None), "__name__", type(fn).__name__))
+        async with limit:
+            return await made
+    except TimeoutError:
+        if limit.expired():
+            cast("Job[Any]", asyncio.current_task())._why = f"timed out after {seconds:g} s"
+        raise
 
 
-async def _fail(error: Exception) -> Any:
-    raise error
+async def in_thread(
+    root: TaskScope, fn: Callable[..., T], args: tuple[Any, ...], dispose: Callable[[T], object] | None
+) -> T:
+    """Run blocking `fn(*args)` in the pool of `root`.
+
+    A thread cannot be cancelled: when the job is, the call goes on without it. What it gives late may hold a
+    model or a connection, so it is disposed of, in a thread, never on the loop.
+    """
+    if root._executor is None:
+        root._executor = ThreadPoolExecutor(root.threads, thread_name_prefix=root.name)
+    call = root._executor.submit(fn, *args)
+    try:
+        return await asyncio.wrap_future(call)
+    except asyncio.CancelledError:
+        if not call.cancel():
+            call.add_done_callback(partial(_throw_away, root.path, dispose, threading.get_ident()))
+        raise
 
 
-def current_job() -> Job[Any] | None:
-    """The job this code runs in, or None outside of any scope."""
-    task = asyncio.current_task()
-    return task if isinstance(task, Job) else None
+def _throw_away(
+    owner: str, dispose: Callable[[Any], object] | None, loop: int | None, call: Future[Any]
+) -> None:
+    if threading.get_ident() == loop:
+        # It ended in this very moment: not here, for disposing may block.
+        threading.Thread(target=_throw_away, args=(owner, dispose, None, call), daemon=True).start()
+        return
+    try:
+        result = call.result()
+        if dispose is not None:
+            dispose(result)
+    except Exception:
+        log.warning("%s: a call no longer waited for failed, or its disposal did", owner, exc_info=True)

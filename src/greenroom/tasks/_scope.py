@@ -1,15 +1,9 @@
 """`TaskScope`: the one owner of a set of background tasks.
 
-The eight rules it is built on, each learned from a measurement or from another library's bug:
-
-1. What waits is a record, not a task; refused or superseded work never becomes one.
-2. Close = refuse new, drop waiting, cancel running, wait with a deadline, cancel again, report the abandoned.
-3. Closing from inside one of its own jobs does not deadlock; the closer's own cancellation propagates.
-4. A failure is reported at once with owner and site, and never cancels siblings.
-5. A job may be cancelled before its first step, so what it needs it acquires inside.
-6. The creation site is a code object and an offset; it becomes text only when somebody looks.
-7. Overlap policies have the names people know, and always a key and a bound.
-8. Nothing here walks over all tasks; counts are kept.
+Each rule was learned from a measurement, or from another library's bug. What waits is a record, not a task; what
+is refused or superseded never becomes one. A failure is reported at once with owner and site, and never cancels
+siblings. A job may be cancelled before its first step, so what it needs it acquires inside. A creation site is
+a code object and an offset, which become text only when somebody looks. Nothing walks over all tasks.
 """
 
 # pyright: reportPrivateUsage=false
@@ -17,37 +11,38 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Hashable
-from contextvars import Context, ContextVar, copy_context
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from itertools import islice
 from time import monotonic as _monotonic
-from types import CoroutineType, FrameType, TracebackType
-from typing import Any, TypeVar, Unpack
+from types import CoroutineType
+from typing import Any, Self, TypedDict, TypeVar, Unpack
 
-from ._admission import Admission, Entry
-from ._census import forget_abandoned, remember_abandoned
+from ._admission import Admission
+from ._census import CloseReport, JobInfo, LoggingObserver, Observer, ScopeStatistics, give_up, late_end
 from ._close import Closing
 from ._errors import JobCancelled, ScopeClosed, ScopeFull
-from ._job import AnyJob, Job, Policy, QueuedJob, Work, name_of
-from ._report import CloseReport, JobInfo, log
-from ._threads import in_thread
-from ._tree import OnClose, Options, ScopeTree, wrong_options
+from ._job import AnyJob, Job, Options, QueuedJob, Work, context_of, in_thread, log, name_of, watchers
 
 T = TypeVar("T")
+NO_LIMIT = sys.maxsize
 _frame = sys._getframe
 _running_loop = asyncio.get_running_loop
 
-owner_variable: ContextVar[TaskScope | None] = ContextVar("greenroom_owner", default=None)
-"""The scope that foreign tasks are charged to; only set while `strict()` is on."""
-_watchers = 0
+
+class Limits(TypedDict, total=False):
+    """What a child scope may differ in from its parent."""
+
+    max_running: int | None
+    max_waiting: int
+    max_waiting_per_key: int | None
+    close_timeout: float | None
+    observer: Observer | None
 
 
-def watch(change: int) -> None:
-    """Count the strict factories that are on: while there are any, each job's context names its owner."""
-    global _watchers
-    _watchers += change
-
-
-class TaskScope(ScopeTree):
+class TaskScope:
     """Owns background tasks; closing it ends them all, within a deadline, and says what it found.
 
     Args:
@@ -59,23 +54,99 @@ class TaskScope(ScopeTree):
         close_timeout: seconds a close may take; inherited by children.
         observer: told about failures, abandoned jobs and closes; inherited by children.
         threads: worker threads for `run_in_thread`; one pool serves the whole tree (root only).
+
+    Raises `ScopeClosed` if the parent is closing or closed, `ValueError` for limits below 0.
     """
 
-    __slots__ = ()
+    def __init__(
+        self, name: str, *, parent: TaskScope | None = None, max_running: int | None = None,
+        max_waiting: int = 0, max_waiting_per_key: int | None = None, close_timeout: float | None = None,
+        observer: Observer | None = None, threads: int = 4,
+    ) -> None:  # fmt: skip
+        if min(max_running or 0, max_waiting, max_waiting_per_key or 0) < 0:
+            raise ValueError(f"the limits of scope {name!r} are numbers from 0, or None for no limit")
+        if parent is not None and not parent.open:
+            raise ScopeClosed(f"{parent.path} is closed: no child {name!r} can live in it")
+        self.name = name
+        self.parent = parent
+        self.open: bool = True
+        self.closed_by: str | None = None
+        self.created = _monotonic()
+        self.threads = threads
+        self._executor: ThreadPoolExecutor | None = None
+        self._running: set[Job[Any]] = set()
+        self._room: int = NO_LIMIT if max_running is None else max_running
+        self._line: Admission = Admission(
+            max_waiting, NO_LIMIT if max_waiting_per_key is None else max_waiting_per_key
+        )
+        self._started = 0
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        self._submitters = 0
+        self._children: set[TaskScope] = set()
+        self._closing: Closing | None = None
+        self.path: str = name if parent is None else f"{parent.path}/{name}"
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        inherited = 5.0 if parent is None else parent.close_timeout
+        self.close_timeout: float = inherited if close_timeout is None else close_timeout
+        self._observer: Observer = observer or (LoggingObserver() if parent is None else parent._observer)
+        if parent is not None:
+            parent._children.add(self)
 
-    # -- starting ------------------------------------------------------------------------------------------
+    def child(self, name: str, **limits: Unpack[Limits]) -> TaskScope:
+        """A scope inside this one; takes the limits of the constructor. Raises `ScopeClosed`."""
+        return TaskScope(name, parent=self, **limits)
 
-    def start(
-        self,
-        fn: Work[T],
-        /,
-        *args: Any,
-        name: str | None = None,
-        key: Hashable = None,
-        policy: Policy | None = None,
-        timeout: float | None = None,
-        on_close: OnClose = "cancel",
-    ) -> AnyJob[T]:
+    @property
+    def root(self) -> TaskScope:
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+    @property
+    def running(self) -> frozenset[Job[Any]]:
+        return frozenset(self._running)
+
+    @property
+    def children(self) -> frozenset[TaskScope]:
+        return frozenset(self._children)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many jobs of its own run and wait, without those of its children; costs next to nothing."""
+        return len(self._running), self._line.waiting
+
+    def waiting_jobs(self, limit: int) -> list[QueuedJob[Any]]:
+        """Its own jobs that have not begun, at most `limit`, in order."""
+        return list(islice(self._line.records(), limit))
+
+    def walk(self) -> Iterator[TaskScope]:
+        """This scope and all under it, parents first."""
+        todo: list[TaskScope] = [self]
+        while todo:
+            scope = todo.pop()
+            yield scope
+            todo.extend(scope._children)
+
+    def statistics(self) -> ScopeStatistics:
+        """Counts of this scope and everything that lives or lived under it."""
+        total = Counter[str]()
+        for scope in self.walk():
+            running, waiting = scope.load
+            total.update(
+                scope._counts, running=running, waiting=waiting, started=scope._started, scopes=1,
+                submitters=scope._submitters,
+            )  # fmt: skip
+        ended_badly = total["failed"] + total["timed_out"] + total["cancelled"] + total["abandoned"]
+        total["finished"] = total["started"] - total["running"] - ended_badly
+        return ScopeStatistics(**{field.name: total[field.name] for field in fields(ScopeStatistics)})
+
+    def __repr__(self) -> str:
+        closed = self._closing is not None and self._closing.report is not None
+        state = "open" if self.open else "closed" if closed else "closing"
+        return f"<TaskScope {self.path} {state}, {len(self._running)} running, {self._line.waiting} waiting>"
+
+    def start(self, fn: Work[T], /, *args: Any, **options: Unpack[Options]) -> AnyJob[T]:
         """Run `fn(*args)` in the background; at once if there is room, else later and in order.
 
         Args:
@@ -92,33 +163,23 @@ class TaskScope(ScopeTree):
             ScopeClosed: the scope is closing or closed.
         """
         caller = _frame(1)
-        if (
-            key is None
-            and timeout is None
-            and policy is None
-            and on_close == "cancel"
-            and self.open
-            and len(self._running) < self._max_running
-            and (self._line is None or not self._line.queue)
-        ):
+        simple = not options or options.keys() == {"name"}
+        if simple and len(self._running) < self._room and not self._line.queue:
             # The common case, written out: it costs about as much as a bare create_task (benchmarks/tasks).
             coro: Coroutine[Any, Any, T] = fn if type(fn) is CoroutineType else fn(*args)  # type: ignore
-            if name is None:
-                try:
-                    name = fn.__name__  # type: ignore[union-attr]
-                except AttributeError:
-                    name = name_of(fn)
-            context = self._context() if _watchers else None
+            name: Any = options.get("name") or getattr(fn, "__name__", None) or name_of(fn)  # pyright: ignore
+            context = context_of(self) if watchers else None
             job = Job(coro, loop=_running_loop(), name=name, context=context)
             job.scope = self
+            job.record = None
             job._code = caller.f_code
             job._lasti = caller.f_lasti
             job.created = _monotonic()
             self._running.add(job)
-            self.started += 1
+            self._started += 1
             job.add_done_callback(_ended)
             return job
-        return self._admit(self._record(caller, fn, args, name, key, policy, timeout, on_close))
+        return self._admit(QueuedJob(self, fn, args, caller, **options))
 
     def submit(
         self, fn: Work[T], /, *args: Any, **options: Unpack[Options]
@@ -127,7 +188,7 @@ class TaskScope(ScopeTree):
 
         If the one who waits is cancelled, the job does not begin. Raises `ScopeClosed`, also while waiting.
         """
-        return self._submit(self._record(_frame(1), fn, args, **options))
+        return self._submit(QueuedJob(self, fn, args, _frame(1), **options))
 
     def run(self, fn: Work[T], /, *args: Any, **options: Unpack[Options]) -> Coroutine[Any, Any, T]:
         """`await` it: runs `fn(*args)` as a job of this scope, waiting for room, and gives its result.
@@ -137,131 +198,79 @@ class TaskScope(ScopeTree):
         Raises what the job raised (it is then not reported elsewhere), `JobCancelled` if somebody else
         cancelled the job or it was superseded, dropped or closed before it began, and `ScopeClosed`.
         """
-        return self._run(self._record(_frame(1), fn, args, **options))
+        return self._run(QueuedJob(self, fn, args, _frame(1), **options))
 
     def run_in_thread(
-        self,
-        fn: Callable[..., T],
-        /,
-        *args: Any,
-        dispose: Callable[[T], object] | None = None,
+        self, fn: Callable[..., T], /, *args: Any, dispose: Callable[[T], object] | None = None,
         **options: Unpack[Options],
-    ) -> Coroutine[Any, Any, T]:
+    ) -> Coroutine[Any, Any, T]:  # fmt: skip
         """`await` it: runs blocking `fn(*args)` in the tree's bounded thread pool, owned by a job.
 
         A thread cannot be cancelled: when the job is, the call goes on, its late result is handed to
         `dispose` (in a thread) and thrown away.
         """
         options.setdefault("name", name_of(fn))
-        return self._run(self._record(_frame(1), in_thread, (self.root, fn, args, dispose), **options))
-
-    # -- admission -----------------------------------------------------------------------------------------
-
-    def _record(
-        self, caller: FrameType, fn: Work[T], args: tuple[Any, ...], name: str | None = None,
-        key: Hashable = None, policy: Policy | None = None, timeout: float | None = None,
-        on_close: OnClose = "cancel",
-    ) -> QueuedJob[T]:  # fmt: skip
-        record = QueuedJob(
-            self, fn, args, name or name_of(fn), key, policy or "queue", timeout, on_close == "finish",
-            self._context(), caller.f_code, caller.f_lasti,
-        )  # fmt: skip
-        if problem := wrong_options(key, policy, on_close):
-            record.drop(problem)
-            raise ValueError(problem)
-        return record
-
-    def _context(self) -> Context:
-        context = copy_context()
-        if _watchers:
-            context.run(owner_variable.set, self)
-        return context
+        call = (self.root, fn, args, dispose)
+        return self._run(QueuedJob(self, in_thread, call, _frame(1), **options))
 
     def _has_room(self, record: QueuedJob[Any]) -> bool:
-        if self._line is None:
-            self._line = Admission(*self._limits)
-        return self._line.has_room(record, len(self._running))
+        return self._line.has_room(record, len(self._running) < self._room)
 
-    def _admit(self, record: QueuedJob[T]) -> AnyJob[T]:
-        if not self.open or not self._has_room(record):
-            record.drop("refused")
-            self.refused += 1
-            if not self.open:
-                raise ScopeClosed(f"{self.path} is closed: it cannot start {record.name!r}")
-            raise ScopeFull(
-                f"{self.path} is full ({len(self._running)} running, {self._waiting} waiting): "
-                f"{record.name!r} refused; wait with submit, or raise max_running or max_waiting"
-            )
-        return self._offer(record)
-
-    def _offer(self, record: QueuedJob[T]) -> AnyJob[T]:
-        assert self._line is not None
-        verdict, superseded = self._line.offer(record, len(self._running))
-        for old in superseded:
-            old.drop(f"superseded by {record.name}")
-        self.superseded += len(superseded)
-        if verdict == "begin":
-            return self._begin(record)
-        if verdict == "drop":
-            self.dropped += 1
-            record.drop(f"dropped: another job of key {record.key!r} is alive")
-        elif verdict == "displace":
-            self._displace(self._line.keys[record.key], record.name)
-        return record
-
-    def _displace(self, entry: Entry, newer: str) -> None:
-        """Cancel the holder of a key; one that swallows it must not keep its successor waiting for ever."""
-        job = entry.holder.job
-        if job is None or entry.timer is not None:
-            return
-        loop = asyncio.get_running_loop()
-
-        def again() -> None:
-            job.cancel(f"superseded by {newer}")
-            entry.timer = loop.call_later(self.close_timeout / 2, self._lose, job)
-
-        self.superseded += 1
-        job.cancel(f"superseded by {newer}")
-        entry.timer = loop.call_later(self.close_timeout / 2, again)
+    def _admit(self, record: QueuedJob[T], beyond: bool = False) -> AnyJob[T]:
+        """Let it run, wait, or supersede others; `beyond` the bounds too. Refuse it if there is no room."""
+        if self.open and (beyond or self._has_room(record)):
+            holder = self._line.holder(record.key)
+            if holder is not None and record.policy == "drop":
+                self._counts["dropped"] += 1
+                record.leave(None, f"dropped: another job of key {record.key!r} is alive")
+                return record
+            for old in self._line.add(record):
+                self._counts["superseded"] += 1
+                old.leave(None, f"superseded by {record.name}")
+            if (
+                holder is not None
+                and holder.job is not None
+                and record.policy == "restart"
+                and not holder.timers
+            ):
+                # If it swallows this, it must not keep its successor waiting for ever.
+                job, reason = holder.job, f"superseded by {record.name}"
+                job.cancel(reason)
+                self._counts["superseded"] += 1
+                later, half = _running_loop().call_later, self.close_timeout / 2
+                holder.timers = (later(half, job.cancel, reason), later(2 * half, self._lose, job))
+            self._fill()
+            return record.job or record
+        record.leave(None, "refused")
+        self._counts["refused"] += 1
+        if not self.open:
+            raise ScopeClosed(f"{self.path} is closed: it cannot start {record.name!r}")
+        raise ScopeFull(
+            f"{self.path} is full ({len(self._running)} running, {self._line.waiting} waiting): "
+            f"{record.name!r} refused; wait with submit, or raise max_running or max_waiting"
+        )
 
     def _begin(self, record: QueuedJob[T]) -> Job[T]:
-        job: Job[T] = Job(
-            record.coroutine(), loop=asyncio.get_running_loop(), name=record.name, context=record.context
-        )
+        job = Job(record.work(), loop=_running_loop(), name=record.name, context=record.context)
+        job.scope = self
+        job.record = record
         job._code = record._code
         job._lasti = record._lasti
-        job.record = record
-        record.job = job
-        self._own(job)
-        record.signal()
-        return job
-
-    def _own(self, job: Job[Any]) -> None:
-        job.scope = self
         job.created = _monotonic()
         self._running.add(job)
-        self.started += 1
+        self._started += 1
         job.add_done_callback(_ended)
-
-    def _adopt(
-        self, coro: Coroutine[Any, Any, T], name: str | None, context: Context | None, creator: FrameType
-    ) -> Job[T]:
-        """Own a task that other code creates (for `strict`)."""
-        job = Job(coro, loop=asyncio.get_running_loop(), name=name or name_of(coro), context=context)
-        job._code = creator.f_code
-        job._lasti = creator.f_lasti
-        job.foreign = True
-        self._own(job)
+        record.leave(job)
         return job
 
     async def _submit(self, record: QueuedJob[T]) -> AnyJob[T]:
         """The record of one who waits may stand in line beyond the bounds: each holds up its own task."""
         if not self.open or self._has_room(record):
             return self._admit(record)
-        self._offer(record)
+        self._admit(record, beyond=True)
         self._submitters += 1
         try:
-            await record.leave_queue()
+            await record.leaves_queue()
         except asyncio.CancelledError:
             record.cancel("its submitter was cancelled")
             raise
@@ -275,18 +284,16 @@ class TaskScope(ScopeTree):
 
     async def _run(self, record: QueuedJob[T]) -> T:
         record.delivered = True
-        await self._submit(record)
         try:
+            await self._submit(record)
             await record.wait()
         except asyncio.CancelledError:
             record.delivered = False
-            job = record.job
-            if job is None or not job.done():
-                record.cancel("its caller was cancelled")
-                await record.wait()
-            elif job not in self._running and not job.cancelled() and job._exception is not None:
+            error = None if record.job is None or record.job in self._running else record.job._exception
+            if not record.cancel("its caller was cancelled") and error is not None:
                 # It failed in the very tick in which its caller was cancelled.
-                self._tell(self._observer.job_failed, job, job._exception)
+                self._tell(self._observer.job_failed, record.job, error)
+            await record.wait()
             raise
         try:
             if record.cancelled():
@@ -296,105 +303,84 @@ class TaskScope(ScopeTree):
             # The traceback of an error holds this frame, which must not hold the error's job in turn.
             del record
 
-    # -- ending --------------------------------------------------------------------------------------------
-
     def _failed(self, job: Job[Any], error: BaseException) -> None:
+        # What it waited for was closed a moment before itself: no failure of its own.
         by_close = not self.open and isinstance(error, (JobCancelled, ScopeClosed))
-        if by_close:
-            # What it waited for was closed a moment before itself: no failure of its own.
-            self.cancelled += 1
-        elif isinstance(error, TimeoutError) and (job.cancelled_by or "").startswith("timed out"):
-            self.timed_out += 1
-        else:
-            self.failed += 1
-        if not job.foreign and not (job.record is not None and job.record.delivered):
+        timed_out = isinstance(error, TimeoutError) and (job.cancelled_by or "").startswith("timed out")
+        self._counts["cancelled" if by_close else "timed_out" if timed_out else "failed"] += 1
+        if job.record is None or not job.record.delivered:
             job.exception()
             if not by_close:
                 self._tell(self._observer.job_failed, job, error)
 
     def _fill(self) -> None:
         """Begin what waits, in order, as far as there is room."""
-        line = self._line
-        while line is not None and self.open and (record := line.take(len(self._running))) is not None:
-            self._begin(record)
+        while self._line.queue and len(self._running) < self._room:
+            self._begin(self._line.take())
 
-    def withdraw(self, record: QueuedJob[Any], reason: str) -> bool:
+    def _withdraw(self, record: QueuedJob[Any], reason: str) -> bool:
         """Take a job that has not begun out of the queue (see `QueuedJob.cancel`)."""
-        if self._line is None or not self._line.withdraw(record):
-            return False
-        self.dropped += 1
-        record.drop(reason)
+        self._line.remove(record)
+        self._counts["dropped"] += 1
+        record.leave(None, reason)
         self._fill()
         return True
 
     def _lose(self, job: Job[Any]) -> JobInfo:
         """Give up waiting for a job that swallows its cancellation: count it, report it, go on without it."""
-        info = remember_abandoned(job)
+        info = give_up(job)
         self._running.discard(job)
-        self.abandoned += 1
+        self._counts["abandoned"] += 1
         self._tell(self._observer.job_abandoned, info)
-        if self._line is not None and job.record is not None:
-            self._line.ended(job.record)
+        if job.record is not None:
+            self._line.remove(job.record)
         self._fill()
         return info
 
-    # -- closing -------------------------------------------------------------------------------------------
+    def _tell(self, event: Callable[..., None], *values: Any) -> None:
+        try:
+            event(*values)
+        except Exception:  # noqa: BLE001 - an observer's own error must not stop the books being kept
+            log.exception("an observer of %s raised", self.path)
 
     async def close(self, timeout: float | None = None, reason: str = "closed") -> CloseReport:
         """End everything in this scope and under it, deepest first; returns within `timeout` plus one tick.
 
-        Idempotent: later and concurrent calls get the same report; an earlier deadline wins. Called from one
-        of its own jobs, it ends all but that one, which goes on as a job of the parent. Jobs that swallow
+        Idempotent: later and concurrent calls get the same report; an earlier deadline wins. Jobs that swallow
         their cancellation are cancelled again, then abandoned: named in the report with owner, site, age and
-        stack. If the closer is cancelled, the close goes on without it.
+        stack. A job that closes its own scope is spared, and goes on as a job of the parent. If the closer is
+        cancelled, the close goes on without it.
 
         Args:
             timeout: seconds; `close_timeout` by default.
             reason: noted as `cancelled_by` of each job.
         """
-        if self._closing is None:
-            self._closing = Closing(self, reason, f"{reason}: {self.path}", asyncio.get_running_loop())
-        return await self._closing.run(self.close_timeout if timeout is None else timeout)
+        closing = self._closing or Closing(self, reason, f"{reason}: {self.path}")
+        return await closing.run(self.close_timeout if timeout is None else timeout)
 
-    def _stop_admitting(self, reason: str) -> int:
-        """First step of a close: refuse new jobs and drop waiting ones; returns how many."""
-        self.open = False
-        waiting = [] if self._line is None else self._line.clear()
-        for record in waiting:
-            record.drop(reason)
-        self.dropped += len(waiting)
-        return len(waiting)
-
-    async def __aenter__(self) -> TaskScope:
+    async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         await self.close(reason="left its block" if error is None else f"left its block with {error!r:.80}")
 
 
 def _ended(job: Job[Any]) -> None:
     """Each job's done-callback."""
-    scope = job.scope
+    scope, record = job.scope, job.record
     try:
         scope._running.remove(job)
     except KeyError:
-        forget_abandoned(job)
-        error = None if job.cancelled() else job.exception()
-        log.warning("abandoned %s ended after %.1f s", job.path, job.age, exc_info=error)
+        late_end(job)
         return
     if job.cancelled():
-        scope.cancelled += 1
-    elif (error := job._exception) is None:
-        scope.finished += 1
-    else:
-        scope._failed(job, error)
-    line, closing = scope._line, scope._closing
-    if line is not None and job.record is not None:
-        job.record.release()
-        line.ended(job.record)
-    if closing is not None:
-        closing.job_ended()
-    elif line is not None:
+        scope._counts["cancelled"] += 1
+    elif job._exception is not None:
+        scope._failed(job, job._exception)
+    if record is not None:
+        record.release()
+        scope._line.remove(record)
+    if scope._closing is not None:
+        scope._closing.job_ended()
+    elif scope._line.queue:
         scope._fill()

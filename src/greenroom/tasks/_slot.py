@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import ref
 
@@ -26,25 +27,25 @@ class LatestSlot:
     def __init__(self, scope: TaskScope, name: str) -> None:
         self.scope = scope
         self.name = name
-        self._latest: ref[AnyJob[Any]] | None = None
-        """Weak: a slot must not keep the result of a job that has ended."""
+        self._latest: Callable[[], AnyJob[Any] | None] = lambda: None
+        """A weak reference: a slot must not keep the result of a job that has ended."""
 
     def start(self, fn: Work[T], /, *args: Any, timeout: float | None = None) -> AnyJob[T]:
         """Supersede what the slot holds by `fn(*args)`; raises `ScopeClosed` and `ScopeFull` like `start`."""
-        scope = self.scope
-        job = scope._admit(scope._record(sys._getframe(1), fn, args, self.name, self, "restart", timeout))
+        call = QueuedJob(self.scope, fn, args, sys._getframe(1), self.name, self, "restart", timeout)
+        job = self.scope._admit(call)
         self._latest = ref(job)
         return job
 
     @property
     def current(self) -> AnyJob[Any] | None:
         """The latest job while it is alive (waiting or running), else None."""
-        latest = None if self._latest is None else self._latest()
+        latest = self._latest()
         return None if latest is None or latest.done() else latest
 
     def is_current(self, job: AnyJob[Any]) -> bool:
         """Whether no newer one was started than this one, which may have ended."""
-        latest = None if self._latest is None else self._latest()
+        latest = self._latest()
         return latest is job or (isinstance(latest, QueuedJob) and latest.job is job)
 
     def cancel(self, reason: str = "cancelled") -> bool:
@@ -54,6 +55,5 @@ class LatestSlot:
 
     async def settled(self) -> None:
         """Wait until the slot is empty; if a newer job comes meanwhile, for that one too."""
-        line = self.scope._line
-        while line is not None and (entry := line.keys.get(self)) is not None:
-            await entry.holder.wait()
+        while (holder := self.scope._line.holder(self)) is not None:
+            await holder.wait()

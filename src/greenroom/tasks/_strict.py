@@ -10,33 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterable
-from contextvars import Context
+from collections.abc import Callable, Coroutine, Iterable
 from fnmatch import fnmatchcase
 from time import monotonic
-from types import CodeType, CoroutineType, FrameType
-from typing import Any, Literal, NamedTuple, Self, cast
+from types import CoroutineType, FrameType
+from typing import Any, Literal, Self, cast
 from weakref import WeakKeyDictionary
 
+from ._census import JobInfo
 from ._errors import ForeignTask
-from ._job import State, await_stack, current_job, site_text
-from ._report import JobInfo, log
-from ._scope import TaskScope, owner_variable, watch
+from ._job import QueuedJob, await_stack, current_job, log, owner_variable, site_text, watchers
 
 StrictPolicy = Literal["report", "allow", "adopt", "raise"]
 NOBODY = "(nobody)"
 _PLUMBING = (__name__, "asyncio.base_events", "asyncio.events", "asyncio.tasks")
 
 
-class _Origin(NamedTuple):
-    owner: str
-    code: CodeType
-    lasti: int
-    created: float
-
-    @property
-    def site(self) -> str:
-        return site_text(self.code, self.lasti)
+Origin = tuple[str, str, float]
+"""Where a foreign task comes from: the owner's path, the line, and `time.monotonic()`."""
 
 
 class StrictFactory:
@@ -47,8 +38,8 @@ class StrictFactory:
         self.allow = tuple(allow)
         self.created = 0
         """Foreign tasks so far, allowed ones left out."""
-        self._alive: WeakKeyDictionary[asyncio.Task[Any], _Origin] = WeakKeyDictionary()
-        self._told: set[_Origin] = set()
+        self._alive: WeakKeyDictionary[asyncio.Task[Any], Origin] = WeakKeyDictionary()
+        self._told: set[tuple[str, str]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._before: Any = None
 
@@ -59,76 +50,71 @@ class StrictFactory:
         self._loop = loop or asyncio.get_running_loop()
         self._before = self._loop.get_task_factory()
         self._loop.set_task_factory(cast("Any", self))
-        watch(1)
+        watchers.append(self)
         return self
 
     def uninstall(self) -> None:
         """Give the loop back the factory it had. Idempotent."""
         loop, self._loop = self._loop, None
         if loop is not None:
-            watch(-1)
+            watchers.remove(self)
             loop.set_task_factory(self._before)
 
-    def __enter__(self) -> Self:
-        return self.install()
+    __enter__ = install
 
     def __exit__(self, *_: object) -> None:
         self.uninstall()
 
     def foreign(self) -> tuple[JobInfo, ...]:
         """The foreign tasks alive, with the scope they are charged to and the line that made them."""
-        return tuple(self.describe(task) for task in self.foreign_tasks())
+        return tuple(self.foreign_tasks().values())
 
-    def foreign_tasks(self) -> list[asyncio.Task[Any]]:
-        return [task for task in self._alive if not task.done()]
+    def foreign_tasks(self) -> dict[asyncio.Task[Any], JobInfo]:
+        """The same, by task."""
+        return {
+            task: JobInfo(
+                owner, task.get_name(), site, "cancelling" if task.cancelling() else "running",
+                monotonic() - created, stack=await_stack(task),
+            )
+            for task, (owner, site, created) in list(self._alive.items())
+            if not task.done()
+        }  # fmt: skip
 
-    def describe(self, task: asyncio.Task[Any]) -> JobInfo:
-        """One of `foreign_tasks`, as the census would show it."""
-        origin = self._alive[task]
-        state: State = "cancelling" if task.cancelling() else "running"
-        age = monotonic() - origin.created
-        return JobInfo(origin.owner, task.get_name(), origin.site, state, age, stack=await_stack(task))
+    def note(self, task: asyncio.Task[Any], origin: Origin) -> None:
+        """Remember a foreign task while it lives."""
+        self._alive[task] = origin
 
     def __call__(
         self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any
     ) -> asyncio.Task[Any]:
+        """The task factory. What asyncio's version passes on (name, context, eager_start) goes through."""
+        make: Callable[..., asyncio.Task[Any]] = self._before or _plain_task
         frame = self._creator(coro) if loop.is_running() else None
         if frame is None:
-            return self._make(loop, coro, options)
+            return make(loop, coro, **options)
         self.created += 1
-        job = current_job()
+        job, site = current_job(), site_text(frame.f_code, frame.f_lasti)
         owner = owner_variable.get() or (job.scope if job is not None else None)
-        origin = _Origin(owner.path if owner else NOBODY, frame.f_code, frame.f_lasti, monotonic())
+        path = owner.path if owner else NOBODY
         if self.policy == "raise":
             coro.close()
             raise ForeignTask(
-                f"{origin.site} created a task behind the back of {origin.owner}: start it in a scope, "
-                f"or allow its module with strict(allow=[{frame.f_globals.get('__name__', '')!r}])"
+                f"{site} created a task behind the back of {path}: start it in a scope, "
+                f"or allow its module with strict(allow=[{_module(frame)!r}])"
             )
-        if self.policy == "adopt" and (mine := _adopt(owner, coro, frame, options)):
-            return mine
-        if self.policy != "allow":
-            self._tell(origin)
-        task = self._make(loop, coro, options)
-        self.note(task, origin)
+        if self.policy == "adopt":
+            while owner is not None and not owner.open:
+                owner = owner.parent
+            if owner is not None:
+                # Whoever made it sees its errors: the observer need not.
+                name, context = options.get("name") or "", options.get("context")
+                return owner._begin(QueuedJob(owner, coro, (), frame, name, delivered=True, context=context))
+        if self.policy != "allow" and (path, site) not in self._told and len(self._told) < 1000:
+            self._told.add((path, site))
+            log.warning("a task without an owner was created at %s, in %s", site, path)
+        task = make(loop, coro, **options)
+        self.note(task, (path, site, monotonic()))
         return task
-
-    def note(self, task: asyncio.Task[Any], origin: _Origin) -> None:
-        """Remember a foreign task while it lives."""
-        self._alive[task] = origin
-
-    def _tell(self, origin: _Origin) -> None:
-        once = origin._replace(created=0)
-        if once not in self._told and len(self._told) < 1000:
-            self._told.add(once)
-            log.warning("a task without an owner was created at %s, in %s", origin.site, origin.owner)
-
-    def _make(
-        self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], options: dict[str, Any]
-    ) -> asyncio.Task[Any]:
-        if self._before is not None:
-            return cast("asyncio.Task[Any]", self._before(loop, coro, **options))
-        return asyncio.Task(coro, loop=loop, **options)
 
     def _creator(self, coro: object) -> FrameType | None:
         """The frame to name: the first outside asyncio if there is one. None if it may create tasks."""
@@ -164,16 +150,8 @@ def strict(policy: StrictPolicy = "report", allow: Iterable[str] = ()) -> Strict
     return StrictFactory(policy, allow)
 
 
-def _adopt(
-    owner: TaskScope | None, coro: Coroutine[Any, Any, Any], frame: FrameType, options: dict[str, Any]
-) -> asyncio.Task[Any] | None:
-    while owner is not None and not owner.open:
-        owner = owner.parent
-    if owner is None:
-        return None
-    name: str | None = options.get("name")
-    context: Context | None = options.get("context")
-    return owner._adopt(coro, name, context, frame)
+def _plain_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+    return asyncio.Task(coro, loop=loop, **options)
 
 
 def _module(frame: FrameType) -> str:

@@ -9,19 +9,18 @@ modes) and with anyio's plugin. A test that has a reason says so: `@pytest.mark.
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from ._census import JobInfo, info_of
 from ._job import Job
-from ._report import info_of
-from ._strict import StrictFactory, _Origin
-from ._tree import roots
+from ._strict import Origin, StrictFactory
 
 GRACE = 0.2
 """Seconds for what is about to end: a connection's last callbacks, a task that was just cancelled."""
@@ -31,10 +30,7 @@ _watching: ContextVar[_Watch | None] = ContextVar("greenroom_test", default=None
 
 
 class _Watch(StrictFactory):
-    def __init__(self) -> None:
-        super().__init__("allow", ())
-
-    def note(self, task: asyncio.Task[Any], origin: _Origin) -> None:
+    def note(self, task: asyncio.Task[Any], origin: Origin) -> None:
         if _watching.get() is self:
             super().note(task, origin)
 
@@ -42,15 +38,18 @@ class _Watch(StrictFactory):
 @asynccontextmanager
 async def no_tasks_left() -> AsyncGenerator[None]:
     """Fail (with pytest's own failure) if the block leaves tasks behind; they are cancelled."""
-    before = set(roots)
-    watch = _Watch()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        yield  # trio
+        return
+    began, watch = monotonic(), _Watch("allow", ())
 
-    def left() -> list[asyncio.Task[Any]]:
-        tasks = watch.foreign_tasks()
-        tasks += (job for root in set(roots) - before for scope in root.walk() for job in scope._running)
-        return [task for task in tasks if task.get_loop() is loop and not task.done()]
+    def left() -> dict[asyncio.Task[Any], JobInfo]:
+        jobs = [task for task in asyncio.all_tasks() if isinstance(task, Job)]
+        own = {job: info_of(job, stack=True) for job in jobs if job.scope.root.created >= began}
+        return watch.foreign_tasks() | own
 
-    loop = asyncio.get_running_loop()
     token = _watching.set(watch)
     try:
         with watch:
@@ -59,31 +58,15 @@ async def no_tasks_left() -> AsyncGenerator[None]:
                 await asyncio.wait(pending, timeout=GRACE)
     finally:
         _watching.reset(token)
-    if not (pending := left()):
-        return
-    lines: list[str] = []
-    for task in pending:
-        lines.append(str(info_of(task, stack=True) if isinstance(task, Job) else watch.describe(task)))
-        task.cancel("left behind by a test")
-    await asyncio.wait(pending, timeout=GRACE)
-    pytest.fail(
-        f"the test left {len(lines)} task(s) behind: close their scope, or mark it with "
-        f"@pytest.mark.{MARKER}(reason)\n  " + "\n  ".join(sorted(lines)),
-        pytrace=False,
-    )
-
-
-def _checked(test: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
-    @functools.wraps(test)
-    async def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return await test(*args, **kwargs)  # trio
-        async with no_tasks_left():
-            return await test(*args, **kwargs)
-
-    return run
+    if pending := left():
+        for task in pending:
+            task.cancel("left behind by a test")
+        await asyncio.wait(pending, timeout=GRACE)
+        pytest.fail(
+            f"the test left {len(pending)} task(s) behind: close their scope, or mark it with "
+            f"@pytest.mark.{MARKER}(reason)\n  " + "\n  ".join(sorted(map(str, pending.values()))),
+            pytrace=False,
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,7 +89,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     test = getattr(holder, attribute)
     if not inspect.iscoroutinefunction(test):
         return (yield)
-    setattr(holder, attribute, _checked(test))
+    setattr(holder, attribute, no_tasks_left()(test))
     try:
         return (yield)
     finally:
