@@ -57,7 +57,7 @@ export function ChartCard({ chart, height, sync, empty }: ChartProps): JSX.Eleme
         })}
       </ul>
       {asTable ? (
-        <div class="chart-table" style={{ minHeight: `${height}px` }}>
+        <div class="chart-table" role="region" aria-label={title} tabIndex={0} style={{ minHeight: `${height}px` }}>
           <ChartTable chart={chart} />
         </div>
       ) : (

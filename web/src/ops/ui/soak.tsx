@@ -11,13 +11,6 @@ import { useOps, useView } from "./context";
 import { Plot } from "./plot";
 
 const USUAL_VISITS = "30";
-const OUTCOMES: Record<string, OpsKey> = {
-  flat: "soak.flat",
-  growing: "soak.growing",
-  step: "soak.step",
-  saturated: "soak.saturated",
-  "not enough visits": "soak.not-enough",
-};
 
 /** What went wrong: a word of ours, or the server's own words. */
 type Trouble = { word: OpsKey; values?: Record<string, number> } | { problem: Problem };
@@ -176,7 +169,6 @@ function Ended({ soak }: { soak: OpsSoak }): JSX.Element {
   const { t, age, language } = useOps();
   const { verdict, state, error } = soak;
   const mode = isMode(soak.mode) ? t(`mode-name.${soak.mode}`) : soak.mode;
-  const word = verdict === null ? undefined : OUTCOMES[verdict.outcome];
   return (
     <div class="soak-ended" data-testid="soak-ended">
       <p class="note">{t("soak.last", { n: soak.done, mode, time: age(soak.seconds) })}</p>
@@ -194,9 +186,6 @@ function Ended({ soak }: { soak: OpsSoak }): JSX.Element {
       {verdict && (
         <>
           <p class="soak-verdict" data-testid="soak-verdict" data-outcome={verdict.outcome}>
-            <span class="badge" data-outcome={verdict.outcome}>
-              {word === undefined ? verdict.outcome : t(word)}
-            </span>{" "}
             {language === "zh" ? verdict.headline_zh : verdict.headline}
           </p>
           <Replies soak={soak} />
