@@ -39,7 +39,7 @@ CHARACTERS: dict[str, Any] = {
 }
 
 #: Characters that nobody has talked to yet: each test of what is stored takes one for itself.
-UNTOUCHED = [f"Untouched {number}" for number in range(12)]
+UNTOUCHED = [f"Untouched {number}" for number in range(20)]
 CHARACTERS.update(
     {f"untouched{n}.yaml": {"conf_name": name, "agent": FAST} for n, name in enumerate(UNTOUCHED)}
 )

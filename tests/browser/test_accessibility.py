@@ -28,7 +28,7 @@ async def findings(page: Page) -> list[str]:
 async def test_nothing_serious_on_a_desktop(
     scheme: Literal["light", "dark"], browser: Browser, new_page: NewPage, server: ServerProcess, axe: str
 ) -> None:
-    """Empty, in a reply, interrupted, with settings and with a question open."""
+    """Empty, in a reply, interrupted, with the settings open, in a search, with a deletion that can be undone."""
     context = await browser.new_context(color_scheme=scheme, reduced_motion="reduce", locale="en")
     chat = await new_page(server.url, within=context)
     await chat.page.evaluate(axe)
@@ -43,10 +43,33 @@ async def test_nothing_serious_on_a_desktop(
     await expect(chat.page.get_by_role("dialog")).to_be_visible()
     assert not await findings(chat.page)
     await chat.page.keyboard.press("Escape")
+    await chat.by("history-search").fill("go on")
+    await expect(chat.page.locator(".history mark").first).to_be_visible()
+    assert not await findings(chat.page)
+    await chat.page.keyboard.press("Escape")
+    await chat.histories.first.hover()
     await chat.by("history-delete").first.click()
-    await expect(chat.page.get_by_role("alertdialog")).to_be_visible()
+    await expect(chat.by("undo")).to_be_visible()
+    await chat.by("recently-deleted").locator("summary").click()
     assert not await findings(chat.page)
     await context.close()
+
+
+async def test_nothing_serious_in_a_room(new_page: NewPage, server: ServerProcess, axe: str) -> None:
+    """With a message in line, one that was dropped, and the way in."""
+    room = await new_page(f"{server.url}/?room=axe")
+    await room.page.evaluate(axe)
+    await room.switch("Endless")
+    for text in ("Go on.", "One.", "Two.", "Three.", "Four."):
+        await room.composer.fill(text)
+        await room.composer.press("Enter")
+    await expect(room.page.locator('[data-testid="queued"][data-state="dropped"]')).to_have_count(1)
+    assert not await findings(room.page)
+    chat = await new_page(server.url)
+    await chat.page.evaluate(axe)
+    await chat.by("join-room").click()
+    await expect(chat.page.get_by_role("dialog")).to_be_visible()
+    assert not await findings(chat.page)
 
 
 async def test_nothing_serious_on_a_phone(

@@ -34,27 +34,6 @@ async def test_a_conversation_is_listed_left_and_opened_again(
     assert "Ada" in await chat.say_and_hear("What is my name?")
 
 
-async def test_a_conversation_is_deleted(server: ServerProcess, new_page: NewPage, untouched: str) -> None:
-    """Asked first; kept on Esc; gone from the list and from the server on yes, and a new one begins."""
-    chat = await new_page(server.url)
-    await chat.switch(untouched)
-    await chat.say_and_hear("Remember the milk.")
-    await chat.histories.first.hover()
-    await chat.by("history-delete").click()
-    await expect(chat.page.get_by_role("alertdialog")).to_contain_text("for good")
-    await chat.page.keyboard.press("Escape")
-    await expect(chat.page.get_by_role("alertdialog")).to_have_count(0)
-    await expect(chat.histories).to_have_count(1)
-    await chat.by("history-delete").click()
-    await chat.by("confirm-delete").click()
-    await expect(chat.histories).to_have_count(0)
-    await expect(chat.questions).to_have_count(0)
-    again = await new_page(server.url)
-    await again.switch(untouched)
-    await expect(again.by("character-card").first).to_be_visible()
-    await expect(again.histories).to_have_count(0)
-
-
 async def test_two_tabs_have_memories_of_their_own(
     server: ServerProcess, new_page: NewPage, untouched: str
 ) -> None:

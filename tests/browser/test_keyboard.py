@@ -12,7 +12,7 @@ from tests.helpers.server_process import ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-MOST_TABS = 40
+MOST_TABS = 200
 #: Once this is on the screen, the page has taken in what was sent before it.
 NEXT = '{"type": "group-operation-result", "success": true, "message": "What came next."}'
 
@@ -28,7 +28,7 @@ async def tab_to(chat: ChatPage, selector: str) -> None:
 
 
 async def test_a_whole_visit(chat: ChatPage, untouched: str) -> None:
-    """Write, choose another character, begin a new chat, delete it: with keys only."""
+    """Write, choose another character, begin a new chat, name, delete and undo: with keys only."""
     keys = chat.page.keyboard
     await expect(chat.composer).to_be_focused()
     await keys.type("Hello")
@@ -48,12 +48,20 @@ async def test_a_whole_visit(chat: ChatPage, untouched: str) -> None:
     await keys.press("Enter")
     await expect(chat.questions).to_have_count(0)
     await expect(chat.composer).to_be_focused()
+    await tab_to(chat, '[data-testid="history-rename"]')
+    await keys.press("Enter")
+    await expect(chat.by("title-box")).to_be_focused()
+    await keys.type("Evening")
+    await keys.press("Enter")
+    await expect(chat.by("history-title")).to_have_text("Evening")
+    await expect(chat.by("history-rename")).to_be_focused()
     await tab_to(chat, '[data-testid="history-delete"]')
     await keys.press("Enter")
-    await expect(chat.page.get_by_role("alertdialog")).to_be_visible()
-    await tab_to(chat, '[data-testid="confirm-delete"]')
-    await keys.press("Enter")
     await expect(chat.histories).to_have_count(0)
+    await expect(chat.by("new-chat")).to_be_focused()
+    await tab_to(chat, '[data-testid="undo"]')
+    await keys.press("Enter")
+    await expect(chat.by("history-title")).to_have_text("Evening")
 
 
 async def test_dialogs_keep_and_return_the_focus(chat: ChatPage) -> None:

@@ -21,18 +21,18 @@ OWN_WORDS = """() => {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const where = node.parentElement;
     if (where.closest('script, noscript, .bubble, .brand, h1, .card-name, .card-line')) continue;
-    if (where.closest('.history-line, .backgrounds')) continue;
+    if (where.closest('.history-line, .history-found, .room-name, .backgrounds')) continue;
     if (where.closest('[lang]:not([lang="zh-CN"])')) continue;
     if (node.textContent.trim()) words.push(node.textContent.trim());
   }
   for (const element of document.querySelectorAll('[aria-label], [title], [placeholder]'))
     for (const name of ['aria-label', 'title', 'placeholder'])
-      if (element.getAttribute(name) && !element.closest('.backgrounds'))
+      if (element.getAttribute(name) && !element.closest('.backgrounds, .history-open'))
         words.push(element.getAttribute(name).replace(/“.*”/, ''));
   return words;
 }"""
 NAMES = re.compile(
-    r"White|Untouched|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
+    r"ws://\S+|White|Untouched|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
 )
 
 

@@ -5,6 +5,7 @@ import { findServer } from "./client/address";
 import { Client } from "./client/client";
 import type { Clock } from "./client/connection";
 import { AudioPlayer } from "./client/player";
+import { browserStorage, loadPreferences } from "./client/preferences";
 import { Root } from "./ui/app";
 import "./styles/index.css";
 
@@ -17,10 +18,11 @@ const clock: Clock = {
 };
 
 let tellBlocked = (): void => {};
-const address = findServer(location.href);
+const address = findServer(location.href, loadPreferences(browserStorage("localStorage")).server);
 const player = new AudioPlayer(() => tellBlocked());
 const client = new Client({
   url: address.socket,
+  room: address.room,
   open: (url) => new WebSocket(url),
   clock,
   random: Math.random,

@@ -15,8 +15,15 @@ export function replaceItems(state: SessionState, items: readonly ((id: number) 
   return { ...state, nextId: state.nextId + made.length, items: made };
 }
 
-export function toast(state: SessionState, kind: "error" | "info", text: string, code: string | null): SessionState {
-  const toasts = [...state.toasts, { id: state.nextId, kind, text, code }].slice(-KEPT_TOASTS);
+export function toast(
+  state: SessionState,
+  kind: "error" | "info",
+  text: string,
+  code: string | null,
+  undo?: string,
+): SessionState {
+  const made = { id: state.nextId, kind, text, code, ...(undo === undefined ? {} : { undo }) };
+  const toasts = [...state.toasts, made].slice(-KEPT_TOASTS);
   return { ...state, nextId: state.nextId + 1, toasts };
 }
 
@@ -61,6 +68,14 @@ export function touchHistory(state: SessionState, role: "human" | "ai", content:
   const uid = state.history;
   if (uid === null) return state;
   const timestamp = new Date(at).toISOString();
-  const entry = { uid, timestamp, latest_message: { role, timestamp, content } };
+  const known = state.histories.find((one) => one.uid === uid);
+  const opening = known?.opening ?? (role === "human" && content.trim() ? content.trim() : undefined);
+  const entry = {
+    ...known,
+    ...(opening === undefined ? {} : { opening }),
+    uid,
+    timestamp,
+    latest_message: { role, timestamp, content },
+  };
   return { ...state, histories: [entry, ...state.histories.filter((one) => one.uid !== uid)] };
 }

@@ -9,6 +9,8 @@ import { initialState, type SessionState } from "./state";
 
 export interface ClientOptions {
   url: string;
+  /** The room that is watched there, if it is one. */
+  room: string | null;
   open: (url: string) => Socket;
   clock: Clock;
   random: () => number;
@@ -37,6 +39,7 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#today = options.today;
+    this.#snapshot = { ...this.#snapshot, session: { ...initialState, room: options.room } };
     this.connection = new Connection({
       url: options.url,
       open: options.open,
@@ -117,7 +120,10 @@ export class Client {
     const before = this.#snapshot.connection.phase;
     this.#publish({ ...this.#snapshot, connection });
     if (connection.phase === "online") this.dispatch({ type: "opened" });
-    else if (before === "online") this.dispatch({ type: "closed" });
+    else if (before === "online") {
+      const reason = connection.phase === "reconnecting" ? connection.reason : "lost";
+      this.dispatch({ type: "closed", reason });
+    }
   }
 
   #publish(snapshot: Snapshot): void {

@@ -22,13 +22,13 @@ export interface Clock {
 }
 
 /** Why the server ended the connection, where its close code tells. */
-export type CloseReason = "full" | "refused" | "lost";
+export type CloseReason = "full" | "refused" | "restarting" | "lost";
 
 export type ConnectionState =
   | { phase: "connecting"; attempt: number }
   | { phase: "online" }
-  /** The next try comes at `retryAt` (the clock's milliseconds). */
-  | { phase: "reconnecting"; attempt: number; retryAt: number; reason: CloseReason }
+  /** The next try comes at `retryAt` (the clock's milliseconds). `detail`: the server's own words, often none. */
+  | { phase: "reconnecting"; attempt: number; retryAt: number; reason: CloseReason; detail: string }
   /** The browser knows that there is no network: nothing is tried until it is back. */
   | { phase: "offline" };
 
@@ -58,6 +58,7 @@ export function pauseBefore(attempt: number, random: () => number): number {
 
 function reasonOf(code: number): CloseReason {
   if (code === 1013) return "full";
+  if (code === 1012) return "restarting";
   return code === 1008 ? "refused" : "lost";
 }
 
@@ -152,7 +153,7 @@ export class Connection {
     this.#socket = socket;
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
-    socket.onclose = (event) => this.#lost(reasonOf(event.code));
+    socket.onclose = (event) => this.#lost(reasonOf(event.code), event.reason);
     this.#cancelConnect = this.#options.clock.after(CONNECT_TIMEOUT, () => this.#lost("lost"));
     this.#enter({ phase: "connecting", attempt: this.#attempt });
   }
@@ -180,7 +181,7 @@ export class Connection {
     }
   }
 
-  #lost(reason: CloseReason): void {
+  #lost(reason: CloseReason, detail = ""): void {
     const held = this.#state.phase === "online" && this.#options.clock.now() - this.#openedAt >= STABLE_AFTER;
     this.#drop();
     if (this.#stopped) return;
@@ -188,7 +189,7 @@ export class Connection {
     const pause = pauseBefore(Math.max(1, this.#attempt), this.#options.random);
     this.#cancelRetry = this.#options.clock.after(pause, () => this.#connect());
     const retryAt = this.#options.clock.now() + pause;
-    this.#enter({ phase: "reconnecting", attempt: this.#attempt, retryAt, reason });
+    this.#enter({ phase: "reconnecting", attempt: this.#attempt, retryAt, reason, detail });
   }
 
   /** Let go of the socket: its late events reach nobody. */

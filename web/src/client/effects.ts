@@ -23,6 +23,9 @@ export function send(message: ClientMessage): Effect {
   return { do: "send", message };
 }
 
+/** Ask for the stored conversations, and for those whose deletion can be undone. */
+export const ASK_LIST: Effect = send({ type: "fetch-history-list", deleted: true });
+
 /** A step with effects before its own. */
 export function after(effects: readonly Effect[], step: Step): Step {
   return { state: step.state, effects: [...effects, ...step.effects] };

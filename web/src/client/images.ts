@@ -9,6 +9,15 @@ const THUMBNAIL_SIDE = 360;
 const MAX_DATA = 1_200_000;
 const QUALITIES = [0.85, 0.7, 0.5, 0.3];
 
+/** A file larger than this is no picture that someone meant to show; the browser would decode it for seconds. */
+export const MAX_FILE = 30 * 1024 * 1024;
+
+/** Why files that were pasted, dropped or chosen cannot be taken; null if this one can. */
+export function refusal(file: { type: string; size: number }): "not-picture" | "too-large" | null {
+  if (!file.type.startsWith("image/")) return "not-picture";
+  return file.size > MAX_FILE ? "too-large" : null;
+}
+
 /** Width and height that fit into a square of `longest`, never enlarged. */
 export function fitted(width: number, height: number, longest: number): [number, number] {
   const scale = Math.min(1, longest / Math.max(width, height));

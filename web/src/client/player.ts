@@ -20,6 +20,22 @@ export class AudioPlayer implements Player {
     this.#blocked = blocked;
   }
 
+  /** 0 to 1. Phones that leave the volume to their buttons ignore it. */
+  set volume(volume: number) {
+    this.#element.volume = Math.min(1, Math.max(0, volume));
+  }
+
+  /** Play through this device (null: the system's choice); false if it is not there or the browser cannot. */
+  async setOutput(device: string | null): Promise<boolean> {
+    if (!canChooseOutput()) return device === null;
+    try {
+      await this.#element.setSinkId(device ?? "");
+      return true;
+    } catch {
+      return false; // unplugged, or forbidden: it plays where it played
+    }
+  }
+
   /** Seconds into the sentence that is being played. */
   get position(): number {
     return this.#element.currentTime;
@@ -73,6 +89,11 @@ export class AudioPlayer implements Player {
       () => URL.revokeObjectURL(url),
     );
   }
+}
+
+/** The browser lets a page choose where it plays. */
+export function canChooseOutput(): boolean {
+  return "setSinkId" in HTMLMediaElement.prototype;
 }
 
 function bytes(base64: string): Uint8Array<ArrayBuffer> {

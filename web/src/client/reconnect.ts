@@ -5,23 +5,27 @@
 // conversation. Only when that is done does the page count as ready to send.
 
 import { put, replaceItems } from "./changes";
-import { after, same, send, type Step } from "./effects";
+import type { CloseReason } from "./connection";
+import { after, ASK_LIST, same, send, type Step } from "./effects";
+import { entered, roomLost, roomSwitched } from "./rooms";
 import { currentCharacter, storedHistory, type ChatItem, type SessionState } from "./state";
 
 /** The connection is lost: remember what to restore, and wait for nothing any more. */
-export function closed(state: SessionState): SessionState {
+export function closed(state: SessionState, reason: CloseReason = "lost"): SessionState {
   const lastHuman = state.items.findLast((item) => item.kind === "human");
   const resume = state.resume ?? {
     confUid: state.confUid,
     file: state.switchingTo ?? currentCharacter(state)?.filename ?? null,
     history: storedHistory(state),
     cut: state.phase === "thinking" || state.phase === "replying",
-    unanswered: state.phase === "waiting" && lastHuman ? lastHuman.text : null,
+    unanswered: state.phase === "waiting" && !state.voiceSent && lastHuman ? lastHuman.text : null,
+    reason,
   };
+  const gone = state.room === null ? state : roomLost(state);
   return {
-    ...state,
+    ...gone,
     connected: false,
-    resume: state.confUid === null ? null : resume,
+    resume: state.confUid === null || state.room !== null ? null : resume,
     phase: "idle",
     speaking: null,
     caption: null,
@@ -29,17 +33,18 @@ export function closed(state: SessionState): SessionState {
     opening: [],
     creating: 0,
     listRequests: [],
-    wakeWord: null,
+    search: state.search && { ...state.search, pending: false },
+    loading: null,
+    micWanted: false,
+    voiceSent: false,
+    wake: null,
   };
 }
 
 /** The connection stands: ask for what the page shows. */
 export function opened(state: SessionState): Step {
-  const effects = [
-    send({ type: "fetch-backgrounds" }),
-    send({ type: "fetch-configs" }),
-    send({ type: "fetch-history-list" }),
-  ];
+  if (state.room !== null) return entered({ ...state, connected: true });
+  const effects = [send({ type: "fetch-backgrounds" }), send({ type: "fetch-configs", watch: true }), ASK_LIST];
   const next: SessionState = { ...state, connected: true, listRequests: ["all"] };
   if (state.resume?.history) return { state: next, effects };
   const step = after(effects, beginNew(next));
@@ -49,6 +54,7 @@ export function opened(state: SessionState): Step {
 /** The server says who is on stage. After a reconnect this may not be who was there before. */
 export function onModel(before: SessionState, state: SessionState): Step {
   const { resume } = state;
+  if (state.room !== null) return same(state);
   if (state.switchingTo !== null || state.opening.length > 0) return same(state);
   if (!resume) return before.confUid === null || before.confUid === state.confUid ? same(state) : broughtBack(state);
   if (state.confUid === resume.confUid) return openAgain(state);
@@ -61,13 +67,14 @@ export function onModel(before: SessionState, state: SessionState): Step {
 
 /** The switch is done: a conversation of the new character begins, or the one to restore is opened. */
 export function onSwitched(state: SessionState): Step {
+  if (state.room !== null) return roomSwitched(state);
   const next: SessionState = { ...state, switchingTo: null, listRequests: [...state.listRequests, "all"] };
-  const list = send({ type: "fetch-history-list" });
   if (state.resume?.history) {
     const again = openAgain(next);
-    return { state: again.state, effects: [list, ...again.effects] };
+    return { state: again.state, effects: [ASK_LIST, ...again.effects] };
   }
-  return after([list], beginNew({ ...next, resume: null, histories: [], moreHistories: null }));
+  const fresh = { ...next, resume: null, histories: [], moreHistories: null, deleted: [], search: null };
+  return after([ASK_LIST], beginNew(fresh));
 }
 
 /** The lines of a conversation have arrived: one that was chosen, or the one to restore. */
@@ -87,7 +94,8 @@ export function onHistoryData(
     return { ...step, state: withUnanswered(step.state, resume.unanswered) };
   }
   let restored: SessionState = { ...replaceItems(next, items), history: uid ?? asked };
-  restored = put(restored, (id) => ({ kind: "notice", id, word: resume.cut ? "resumed-cut" : "resumed" }));
+  const back = resume.reason === "restarting" ? "restarted" : "resumed";
+  restored = put(restored, (id) => ({ kind: "notice", id, word: resume.cut ? `${back}-cut` : back }));
   return same(withUnanswered(restored, resume.unanswered));
 }
 
@@ -112,12 +120,11 @@ function openAgain(state: SessionState): Step {
 function broughtBack(state: SessionState): Step {
   const { left } = state;
   const next: SessionState = { ...state, left: null, items: [], listRequests: [...state.listRequests, "all"] };
-  const list = send({ type: "fetch-history-list" });
   if (left?.history && left.confUid === state.confUid) {
     const open = send({ type: "fetch-and-set-history", history_uid: left.history });
-    return { state: { ...next, opening: [left.history] }, effects: [list, open] };
+    return { state: { ...next, opening: [left.history] }, effects: [ASK_LIST, open] };
   }
-  return after([list], beginNew(next));
+  return after([ASK_LIST], beginNew(next));
 }
 
 /** The conversation cannot be had back: what is on the screen stays readable, a new one begins below it. */

@@ -1,6 +1,7 @@
 // What the page knows. Plain data: the reducer in session.ts is the only one to make a new state.
 
-import type { ConfigFile, HistoryEntry, Image } from "../protocol.generated";
+import type { ConfigFile, HistoryEntry, Image, SetModelAndConfMessage, WakeWords } from "../protocol.generated";
+import type { CloseReason } from "./connection";
 
 /** One sentence of a reply. `begun` once it was spoken (or shown, if silent); `cut` if it never will be. */
 export interface Sentence {
@@ -22,6 +23,8 @@ export interface HumanItem {
   text: string;
   thumbnails: string[];
   at: number | null;
+  /** Said by somebody else in the room. */
+  other?: boolean;
 }
 
 export interface AiItem {
@@ -53,7 +56,19 @@ export interface ErrorItem {
   retry: string | null;
 }
 
-export type NoticeWord = "stopped" | "resumed" | "resumed-cut" | "gone" | "not-arrived";
+export type NoticeWord =
+  | "stopped"
+  | "resumed"
+  | "resumed-cut"
+  | "restarted"
+  | "restarted-cut"
+  | "gone"
+  | "not-arrived"
+  | "not-awake"
+  | "asleep"
+  | "not-heard"
+  | "room-back"
+  | "room-switched";
 
 export interface NoticeItem {
   kind: "notice";
@@ -74,6 +89,8 @@ export interface Toast {
   kind: "error" | "info";
   text: string;
   code: string | null;
+  /** The conversation whose deletion this message offers to undo. */
+  undo?: string;
 }
 
 /** What to restore when the connection is back. */
@@ -85,6 +102,7 @@ export interface Resume {
   cut: boolean;
   /** Sent, but the server had not taken it up. */
   unanswered: string | null;
+  reason: CloseReason;
 }
 
 /** The conversation that was left for another character: that one may fail to come. */
@@ -93,19 +111,64 @@ export interface Left {
   history: string | null;
 }
 
+/** A conversation whose deletion can be undone until `until` (milliseconds since 1970). */
+export interface Deleted {
+  entry: HistoryEntry;
+  until: number;
+}
+
+/** A search in the conversations; `entries` are those of the query before while `pending`. */
+export interface Search {
+  query: string;
+  pending: boolean;
+  entries: HistoryEntry[];
+  /** Older conversations were not looked at yet. */
+  next: string | null;
+}
+
+export type DropReason = "queue-full" | "sender-full" | "expired" | "displaced" | "room-closed" | "duplicate";
+
+/**
+ * A message of ours in a room that is not being answered yet.
+ * sent: on its way. waiting: in the queue. dropped: it will not be answered. unknown: the connection broke.
+ */
+export interface Queued {
+  id: number;
+  text: string;
+  pictures: Picture[];
+  state: "sent" | "waiting" | "dropped" | "unknown";
+  position: number;
+  waiting: number;
+  reason: DropReason | null;
+  /** Trying again makes sense from then on (milliseconds since 1970); null: never. */
+  retryAt: number | null;
+}
+
+export type Feature = NonNullable<SetModelAndConfMessage["features"]>[number];
+
 export interface SessionState {
   nextId: number;
   connected: boolean;
   confName: string | null;
   confUid: string | null;
   moods: string[];
+  /** What the server can do beyond the original protocol; null: it does not tell. */
+  features: readonly Feature[] | null;
+  /** The server has asked for the microphone. */
+  micWanted: boolean;
   characters: ConfigFile[];
+  /** The character whose agent is being made. */
+  loading: string | null;
+  /** Why characters could not be had, by file. */
+  failures: Readonly<Record<string, string>>;
   switchingTo: string | null;
   backgrounds: string[];
   histories: HistoryEntry[];
   moreHistories: string | null;
   /** Lists asked for and not yet answered, in order. */
   listRequests: ("all" | "more")[];
+  deleted: Deleted[];
+  search: Search | null;
   history: string | null;
   /** Conversations asked for and not yet answered, in order. */
   opening: string[];
@@ -122,7 +185,17 @@ export interface SessionState {
   speaking: number | null;
   announcements: { id: number; text: string }[];
   toasts: Toast[];
-  wakeWord: "active" | "listening" | null;
+  wake: WakeWords | null;
+  /** When something was last said to a character that is called by name. */
+  wakeAt: number;
+  /** The name of the answer that the server waits for at the end of the turn. */
+  playbackId: string | null;
+  /** Recorded speech is on its way to be understood. */
+  voiceSent: boolean;
+  /** The room that is watched, if it is one. */
+  room: string | null;
+  viewers: number | null;
+  queue: Queued[];
   resume: Resume | null;
   left: Left | null;
 }
@@ -133,12 +206,18 @@ export const initialState: SessionState = {
   confName: null,
   confUid: null,
   moods: [],
+  features: null,
+  micWanted: false,
   characters: [],
+  loading: null,
+  failures: {},
   switchingTo: null,
   backgrounds: [],
   histories: [],
   moreHistories: null,
   listRequests: [],
+  deleted: [],
+  search: null,
   history: null,
   opening: [],
   items: [],
@@ -150,7 +229,13 @@ export const initialState: SessionState = {
   speaking: null,
   announcements: [],
   toasts: [],
-  wakeWord: null,
+  wake: null,
+  wakeAt: 0,
+  playbackId: null,
+  voiceSent: false,
+  room: null,
+  viewers: null,
+  queue: [],
   resume: null,
   left: null,
 };
@@ -170,11 +255,19 @@ export function storedHistory(state: SessionState): string | null {
   return state.items.some((item) => item.kind === "human" || item.kind === "ai") ? state.history : null;
 }
 
-/** What a character says first, where the server tells it. */
-export function greetingOf(character: ConfigFile | null): string {
-  return character !== null && "greeting" in character && typeof character.greeting === "string"
-    ? character.greeting.trim()
-    : "";
+/** The server says that it can do this. */
+export function can(state: SessionState, feature: Feature): boolean {
+  return state.features?.includes(feature) ?? false;
+}
+
+/** The server understands speech. One that tells nothing of itself and asks for the microphone does. */
+export function hears(state: SessionState): boolean {
+  return state.features === null ? state.micWanted : can(state, "hearing");
+}
+
+/** The server itself finds where speech begins and ends. */
+export function hearsOpenMic(state: SessionState): boolean {
+  return state.features === null ? state.micWanted : can(state, "hearing-end");
 }
 
 /** The character on stage. */

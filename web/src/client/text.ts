@@ -22,6 +22,17 @@ export function textParts(text: string): TextPart[] {
   return parts;
 }
 
+/** Split a text into what a search has found and the rest; its words as the server takes them. */
+export function markedParts(text: string, query: string): { text: string; hit: boolean }[] {
+  const words = [...new Set(query.split(/\s+/).filter(Boolean))].sort((one, two) => two.length - one.length);
+  if (words.length === 0) return [{ text, hit: false }];
+  const any = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  return text
+    .split(new RegExp(`(${any})`, "giu"))
+    .map((part, index) => ({ text: part, hit: index % 2 === 1 }))
+    .filter((part) => part.text !== "");
+}
+
 /** The text without the `[mood]` tags that steer the character's face. `moods` are their names. */
 export function withoutMoods(text: string, moods: readonly string[]): string {
   if (moods.length === 0 || !text.includes("[")) return text;

@@ -15,10 +15,12 @@ import { Composer } from "./composer";
 import { AppContext, useApp, useCharacter, useFile, useMedia, useSnapshot, type App } from "./context";
 import { Dialog } from "./dialog";
 import { Icon, Logo } from "./icons";
+import { QueueTray } from "./room";
 import { Settings } from "./settings";
 import { Sidebar } from "./sidebar";
 import { Status } from "./status";
 import { Toasts } from "./toasts";
+import { WakePill } from "./wake";
 
 interface RootProps {
   client: Client;
@@ -46,21 +48,28 @@ export function Root({ client, player, address, onSoundBlocked }: RootProps): JS
     document.documentElement.dataset["theme"] = preferences.theme;
   }, [preferences.theme]);
   useEffect(() => client.setSound(preferences.sound), [preferences.sound]);
+  useEffect(() => {
+    player.volume = preferences.volume;
+  }, [preferences.volume]);
+  useEffect(() => void player.setOutput(preferences.speaker), [preferences.speaker]);
   useEffect(() => onSoundBlocked(() => setBlocked(true)), []);
   useEffect(() => {
     const unlock = (): void => player.unlock();
     document.addEventListener("pointerdown", unlock, { once: true });
     return () => document.removeEventListener("pointerdown", unlock);
   }, []);
-  const { confName } = snapshot.session;
+  const { confName, room } = snapshot.session;
   useEffect(() => {
-    document.title = confName ? `${confName} · Greenroom` : "Greenroom";
-  }, [confName]);
+    document.title = [confName, room, "Greenroom"].filter(Boolean).join(" · ");
+  }, [confName, room]);
+  const [settings, setSettings] = useState(false);
 
-  const app: App = { client, player, address, snapshot, t, language, preferences, prefer };
+  const openSettings = (): void => setSettings(true);
+  const app: App = { client, player, address, snapshot, t, language, preferences, prefer, openSettings };
   return (
     <AppContext.Provider value={app}>
       <Layout />
+      {settings && <Settings onClose={() => setSettings(false)} />}
       {blocked && preferences.sound && (
         <div class="sound-bar" role="status">
           <Icon name="sound" />
@@ -87,7 +96,6 @@ function Layout(): JSX.Element {
   const { client, snapshot, t, preferences } = useApp();
   const wide = useMedia("(min-width: 56rem)");
   const [drawer, setDrawer] = useState(false);
-  const [settings, setSettings] = useState(false);
   const address = useFile();
   const { backgrounds } = snapshot.session;
   const { background } = preferences;
@@ -98,7 +106,9 @@ function Layout(): JSX.Element {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== "Escape" || event.isComposing || document.querySelector("dialog[open]")) return;
-      if (isBusy(client.snapshot.session)) client.dispatch({ type: "interrupt" });
+      const { session } = client.snapshot;
+      // In a room a slip of the finger must not end what everybody listens to.
+      if (isBusy(session) && session.room === null) client.dispatch({ type: "interrupt" });
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
@@ -119,9 +129,10 @@ function Layout(): JSX.Element {
         data-picture={picture ? "" : undefined}
         style={picture ? { "--picture": `url("${picture}")` } : undefined}
       >
-        <Header onMenu={wide ? null : () => setDrawer(true)} onSettings={() => setSettings(true)} />
+        <Header onMenu={wide ? null : () => setDrawer(true)} />
         <Elsewhere />
         <Chat />
+        <QueueTray />
         <Composer />
       </main>
       {drawer && !wide && (
@@ -129,19 +140,20 @@ function Layout(): JSX.Element {
           <Sidebar onChosen={() => setDrawer(false)} />
         </Dialog>
       )}
-      {settings && <Settings onClose={() => setSettings(false)} />}
     </div>
   );
 }
 
 /** Whoever was sent here by a link must see that another server is answering. */
 function Elsewhere(): JSX.Element | null {
-  const { address, t } = useApp();
+  const { address, t, prefer } = useApp();
   if (address.elsewhere === null) return null;
   return (
     <p class="elsewhere" data-testid="elsewhere">
       <span>{t("app.elsewhere", { host: address.elsewhere })}</span>
-      <a href={location.pathname}>{t("app.back-home")}</a>
+      <a href={location.pathname} onClick={() => prefer({ server: null })}>
+        {t("app.back-home")}
+      </a>
     </p>
   );
 }
@@ -155,8 +167,8 @@ function Brand(): JSX.Element {
   );
 }
 
-function Header({ onMenu, onSettings }: { onMenu: (() => void) | null; onSettings: () => void }): JSX.Element {
-  const { snapshot, t, preferences, prefer } = useApp();
+function Header({ onMenu }: { onMenu: (() => void) | null }): JSX.Element {
+  const { snapshot, t, preferences, prefer, openSettings } = useApp();
   const { session, clip } = snapshot;
   const character = useCharacter();
   const sound = t(preferences.sound ? "sound.on" : "sound.off");
@@ -172,15 +184,17 @@ function Header({ onMenu, onSettings }: { onMenu: (() => void) | null; onSetting
           <Avatar name={character.name} file={character.avatar} size="medium" clip={clip} />
           <h1 lang={character.language}>{character.name}</h1>
           {session.switchingTo !== null && <span class="spinner" title={t("characters.loading")} />}
+          {session.room !== null && (
+            <span class="room-tag" data-testid="room-tag" title={t("room.about")}>
+              <Icon name="people" size={14} />
+              {session.room}
+              {session.viewers !== null && <b>{session.viewers}</b>}
+            </span>
+          )}
         </div>
       )}
       <div class="head-tools">
-        {session.wakeWord && (
-          <span class="wake" data-testid="wake-word" data-state={session.wakeWord} title={t(`wake.${session.wakeWord}`)}>
-            <Icon name="ear" size={16} />
-            <span>{t(`wake.${session.wakeWord}`)}</span>
-          </span>
-        )}
+        <WakePill />
         <Status />
         <button
           type="button"
@@ -199,7 +213,7 @@ function Header({ onMenu, onSettings }: { onMenu: (() => void) | null; onSetting
           data-testid="settings"
           aria-label={t("settings.title")}
           title={t("settings.title")}
-          onClick={onSettings}
+          onClick={openSettings}
         >
           <Icon name="settings" />
         </button>

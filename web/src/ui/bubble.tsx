@@ -2,12 +2,13 @@
 
 import { Component, type JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { AiItem, ChatItem, ErrorItem, HumanItem, Sentence, ToolItem } from "../client/state";
+import type { AiItem, ChatItem, ErrorItem, HumanItem, NoticeWord, Sentence, ToolItem } from "../client/state";
 import { joinSentences, needsSpace } from "../client/spacing";
 import { textParts, withoutMoods } from "../client/text";
 import { dateTag, type Language } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
+import { wakeCall } from "./wake";
 import { Icon } from "./icons";
 import { ErrorWords } from "./toasts";
 
@@ -82,8 +83,8 @@ function Text({ text }: { text: string }): JSX.Element {
 function HumanBubble({ item }: { item: HumanItem }): JSX.Element {
   const { t } = useApp();
   return (
-    <article class="line line-human" data-testid="message-human">
-      <h2 class="sr-only">{t("chat.you")}</h2>
+    <article class="line line-human" data-testid="message-human" data-other={item.other ? "" : undefined}>
+      <h2 class="sr-only">{t(item.other ? "chat.viewer" : "chat.you")}</h2>
       <div class="bubble">
         {item.thumbnails.length > 0 && (
           <div class="thumbnails">
@@ -245,11 +246,13 @@ function ErrorLine({ item }: { item: ErrorItem }): JSX.Element {
   );
 }
 
-function NoticeLine({ word }: { word: "stopped" | "resumed" | "resumed-cut" | "gone" | "not-arrived" }): JSX.Element {
-  const { t } = useApp();
+function NoticeLine({ word }: { word: NoticeWord }): JSX.Element {
+  const { snapshot, t, language } = useApp();
+  const { name } = useCharacter();
+  const call = wakeCall(snapshot.session.wake, language);
   return (
     <p class="line line-notice" data-testid="notice" data-word={word}>
-      {t(`notice.${word}`)}
+      {t(`notice.${word}`, { name, call: call || name })}
     </p>
   );
 }

@@ -2,11 +2,12 @@
 
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { makePicture, MAX_PICTURES } from "../client/images";
+import { makePicture, MAX_FILE, MAX_PICTURES, refusal } from "../client/images";
 import { browserStorage } from "../client/preferences";
-import { canSend, isBusy, type Picture } from "../client/state";
+import { canSend, hears, isBusy, type Picture } from "../client/state";
 import { useApp, useMedia, useName } from "./context";
 import { Icon } from "./icons";
+import { Recording, TalkButton, useTalk } from "./talk";
 
 /** Four bytes a character at most: stays below the server's 64 KiB for a text. */
 export const MAX_CHARACTERS = 10_000;
@@ -14,11 +15,12 @@ const WARN_BELOW = 500;
 const DRAFT = "greenroom.draft";
 
 export function Composer(): JSX.Element {
-  const { client, snapshot, t } = useApp();
+  const { client, snapshot, t, preferences } = useApp();
   const { session } = snapshot;
   const name = useName();
   const [text, setText] = useDraft();
   const [pictures, setPictures] = useState<Picture[]>([]);
+  const [reading, setReading] = useState(0);
   const [dropping, setDropping] = useState(false);
   const [nudged, setNudged] = useState(false);
   const area = useRef<HTMLTextAreaElement>(null);
@@ -28,6 +30,10 @@ export function Composer(): JSX.Element {
   const busy = isBusy(session);
   const left = MAX_CHARACTERS - text.length;
   const something = text.trim() !== "" || pictures.length > 0;
+  const inRoom = session.room !== null;
+  const talk = useTalk(ready);
+  const canTalk = hears(session) && !inRoom;
+  const recording = talk.state === "recording" || (talk.state === "opening" && preferences.talk !== "open");
   useAutosize(area, text);
   useFocusKey(area);
   const before = useRef<string | null | undefined>(undefined);
@@ -54,15 +60,26 @@ export function Composer(): JSX.Element {
   };
   const addPictures = async (files: readonly File[], source: "clipboard" | "upload"): Promise<void> => {
     const tell = (line: string): void => client.dispatch({ type: "toast", kind: "error", text: line });
+    const room = MAX_PICTURES - pictures.length - reading;
+    const fit = files.filter((file) => refusal(file) === null);
     for (const file of files) {
+      const why = refusal(file);
+      const size = Math.round(MAX_FILE / 1024 / 1024);
+      if (why) tell(t(`composer.${why}`, { name: file.name, n: size }));
+    }
+    if (fit.length > room) tell(t("composer.pictures-full", { n: MAX_PICTURES }));
+    const taken = fit.slice(0, Math.max(0, room));
+    setReading((before) => before + taken.length);
+    for (const file of taken) {
       try {
         const picture = await makePicture(file, source);
-        setPictures((before) => (before.length < MAX_PICTURES ? [...before, picture] : before));
+        setPictures((before) => [...before, picture]);
       } catch {
         tell(t("composer.picture-bad", { name: file.name }));
+      } finally {
+        setReading((before) => before - 1);
       }
     }
-    if (pictures.length + files.length > MAX_PICTURES) tell(t("composer.pictures-full", { n: MAX_PICTURES }));
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     // While an input method composes (Chinese, Japanese …), Enter chooses a word. 229 is Safari's way to say so.
@@ -73,14 +90,15 @@ export function Composer(): JSX.Element {
     }
   };
   const onPaste = (event: ClipboardEvent): void => {
-    const files = picturesIn(event.clipboardData);
+    // Copied text may come with a picture of itself: then the text is meant.
+    const files = event.clipboardData?.types.includes("text/plain") ? [] : filesIn(event.clipboardData);
     if (files.length === 0) return;
     event.preventDefault();
     void addPictures(files, "clipboard");
   };
   const onDrop = (event: DragEvent): void => {
     setDropping(false);
-    const files = picturesIn(event.dataTransfer);
+    const files = filesIn(event.dataTransfer);
     if (files.length === 0) return;
     event.preventDefault();
     void addPictures(files, "upload");
@@ -100,11 +118,14 @@ export function Composer(): JSX.Element {
         event.preventDefault();
         setDropping(true);
       }}
-      onDragLeave={() => setDropping(false)}
+      onDragLeave={(event) => {
+        // Also comes when the pointer only moves on to a part of it.
+        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setDropping(false);
+      }}
       onDrop={onDrop}
     >
-      {pictures.length > 0 && (
-        <ul class="attached">
+      {(pictures.length > 0 || reading > 0) && (
+        <ul class="attached" aria-label={t("composer.pictures")} data-testid="attached">
           {pictures.map((picture, index) => (
             <li key={picture.thumbnail}>
               <img src={picture.thumbnail} alt={t("chat.picture", { n: index + 1 })} />
@@ -112,10 +133,18 @@ export function Composer(): JSX.Element {
                 type="button"
                 class="attached-remove"
                 aria-label={t("composer.remove-picture", { n: index + 1 })}
-                onClick={() => setPictures(pictures.filter((one) => one !== picture))}
+                onClick={() => {
+                  setPictures(pictures.filter((one) => one !== picture));
+                  area.current?.focus();
+                }}
               >
                 <Icon name="close" size={14} />
               </button>
+            </li>
+          ))}
+          {Array.from({ length: reading }, (_, index) => (
+            <li key={`reading ${index}`} class="attached-reading" aria-label={t("composer.picture-reading")}>
+              <span class="spinner" />
             </li>
           ))}
         </ul>
@@ -127,28 +156,44 @@ export function Composer(): JSX.Element {
           accept="image/*"
           multiple
           hidden
+          data-testid="chooser"
           onChange={(event) => {
             void addPictures([...(event.currentTarget.files ?? [])], "upload");
             event.currentTarget.value = "";
           }}
         />
-        <button
-          type="button"
-          class="button-icon"
-          aria-label={t("composer.attach")}
-          title={t("composer.attach")}
-          onClick={() => chooser.current?.click()}
-        >
-          <Icon name="picture" />
-        </button>
+        {recording ? (
+          <button
+            type="button"
+            class="button-icon"
+            data-testid="mic-cancel"
+            aria-label={t("mic.cancel")}
+            title={t("mic.cancel")}
+            onClick={() => talk.recorder.cancel()}
+          >
+            <Icon name="close" />
+          </button>
+        ) : (
+          <button
+            type="button"
+            class="button-icon"
+            aria-label={t("composer.attach")}
+            title={t("composer.attach")}
+            onClick={() => chooser.current?.click()}
+          >
+            <Icon name="picture" />
+          </button>
+        )}
+        {recording && <Recording talk={talk} />}
         <textarea
           ref={area}
           id="composer"
           data-testid="composer"
+          hidden={recording}
           rows={1}
           value={text}
           maxLength={MAX_CHARACTERS}
-          placeholder={dropping ? t("composer.drop") : session.confName ? t("composer.placeholder", { name }) : t("composer.label")}
+          placeholder={dropping ? t("composer.drop") : session.confName ? t(inRoom ? "composer.placeholder-room" : "composer.placeholder", { name }) : t("composer.label")}
           aria-label={t("composer.label")}
           aria-describedby="composer-hint"
           enterkeyhint="send"
@@ -156,7 +201,8 @@ export function Composer(): JSX.Element {
           onKeyDown={onKeyDown}
           onPaste={onPaste}
         />
-        {!busy && !something && (
+        {canTalk && (!something || talk.state !== "off") && <TalkButton talk={talk} ready={ready} />}
+        {!busy && !something && !inRoom && talk.state === "off" && (
           <button
             type="button"
             class="button-icon"
@@ -169,13 +215,13 @@ export function Composer(): JSX.Element {
             <Icon name="speak" />
           </button>
         )}
-        {busy && (
+        {busy && talk.state !== "recording" && (
           <button
             type="button"
             class="button-round button-stop"
             data-testid="stop"
-            aria-label={t("composer.stop")}
-            title={t("composer.stop-hint")}
+            aria-label={t(inRoom ? "composer.stop-all" : "composer.stop")}
+            title={t(inRoom ? "composer.stop-all" : "composer.stop-hint")}
             onClick={() => {
               client.dispatch({ type: "interrupt" });
               area.current?.focus();
@@ -184,7 +230,19 @@ export function Composer(): JSX.Element {
             <Icon name="stop" />
           </button>
         )}
-        {(!busy || something) && (
+        {recording ? (
+          <button
+            type="button"
+            class="button-round button-send"
+            data-testid="mic-send"
+            aria-label={t("mic.send")}
+            title={t("mic.send")}
+            disabled={talk.state !== "recording"}
+            onClick={() => talk.recorder.send()}
+          >
+            <Icon name="send" />
+          </button>
+        ) : (!busy || something) && (
           <button
             type="submit"
             class="button-round button-send"
@@ -210,8 +268,8 @@ export function Composer(): JSX.Element {
   );
 }
 
-function picturesIn(data: DataTransfer | null): File[] {
-  return [...(data?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+function filesIn(data: DataTransfer | null): File[] {
+  return [...(data?.files ?? [])];
 }
 
 /** The text being written; a reload of this tab does not lose it. */

@@ -6,7 +6,7 @@ import { fileAddress, type Address } from "../client/address";
 import type { Client, Snapshot } from "../client/client";
 import type { AudioPlayer } from "../client/player";
 import type { Preferences } from "../client/preferences";
-import { currentCharacter, greetingOf } from "../client/state";
+import { currentCharacter } from "../client/state";
 import type { Language, Translate } from "../i18n";
 
 export interface App {
@@ -18,6 +18,7 @@ export interface App {
   language: Language;
   preferences: Preferences;
   prefer: (change: Partial<Preferences>) => void;
+  openSettings: () => void;
 }
 
 export const AppContext = createContext<App | null>(null);
@@ -50,6 +51,33 @@ export function useMedia(query: string): boolean {
   return matches;
 }
 
+const A_MINUTE = 60_000;
+
+/** The time, renewed each minute while the page is in front. */
+export function useNow(): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) setNow(Date.now());
+    }, A_MINUTE);
+    return () => clearInterval(timer);
+  }, []);
+  // A line written a moment ago must not lie in the future of a clock that was read a minute ago.
+  return Math.max(now, Date.now() - A_MINUTE);
+}
+
+/** Whole seconds until then (milliseconds since 1970), counted down; 0 when it is past or null. */
+export function useSeconds(until: number | null): number {
+  const [count, tick] = useState(0);
+  const left = until === null ? 0 : Math.max(0, Math.ceil((until - Date.now()) / 1000));
+  useEffect(() => {
+    if (left === 0) return;
+    const timer = setTimeout(() => tick(count + 1), 1000);
+    return () => clearTimeout(timer);
+  }, [until, count]);
+  return left;
+}
+
 /** The name to call the character by. */
 export function useName(): string {
   const { snapshot, t } = useApp();
@@ -73,7 +101,7 @@ export function useCharacter(): OnStage {
     name,
     avatar: found?.avatar ?? null,
     description: found?.description ?? "",
-    greeting: greetingOf(found),
+    greeting: found?.greeting?.trim() ?? "",
     language: found?.language,
   };
 }

@@ -1,44 +1,11 @@
-// Language, appearance, background; and what the keys do.
+// Language, appearance, sound, microphone, server, background; and what the keys do.
 
 import type { JSX } from "preact";
 import { useApp, useFile } from "./context";
 import { Dialog } from "./dialog";
-
-interface Option<T extends string> {
-  value: T;
-  label: string;
-  lang?: string;
-}
-
-interface ChoiceProps<T extends string> {
-  title: string;
-  name: string;
-  options: Option<T>[];
-  value: T;
-  onChange: (value: T) => void;
-}
-
-function Choice<T extends string>({ title, name, options, value, onChange }: ChoiceProps<T>): JSX.Element {
-  return (
-    <fieldset class="choice">
-      <legend>{title}</legend>
-      <div class="segments">
-        {options.map((option) => (
-          <label key={option.value} class="segment" lang={option.lang}>
-            <input
-              type="radio"
-              name={name}
-              value={option.value}
-              checked={option.value === value}
-              onChange={() => onChange(option.value)}
-            />
-            <span>{option.label}</span>
-          </label>
-        ))}
-      </div>
-    </fieldset>
-  );
-}
+import { Choice } from "./form";
+import { ServerSettings } from "./settings-server";
+import { SoundSettings } from "./settings-sound";
 
 export function Settings({ onClose }: { onClose: () => void }): JSX.Element {
   const { t, preferences, prefer } = useApp();
@@ -66,7 +33,9 @@ export function Settings({ onClose }: { onClose: () => void }): JSX.Element {
           { value: "dark", label: t("settings.dark") },
         ]}
       />
+      <SoundSettings />
       <Backgrounds />
+      <ServerSettings />
       <section class="keys-section">
         <h3 class="choice-title">{t("settings.keys")}</h3>
         <dl class="keys">

@@ -2,22 +2,28 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { ConnectionState } from "../client/connection";
-import type { Key } from "../i18n";
+import type { CloseReason, ConnectionState } from "../client/connection";
+import type { Key, Translate } from "../i18n";
 import { useApp } from "./context";
 
-const RETRY_WORDS: Record<"full" | "refused" | "lost", Key> = {
+const RETRY_WORDS: Record<CloseReason, Key> = {
   full: "status.full",
   refused: "status.refused",
+  restarting: "status.restarting",
   lost: "status.reconnecting",
 };
+
+/** Why there is no connection, and when the next try comes. */
+export function retryWords(t: Translate, reason: CloseReason, seconds: number): string {
+  return t(RETRY_WORDS[reason], { n: seconds });
+}
 
 export function Status(): JSX.Element {
   const { client, snapshot, t } = useApp();
   const { connection } = snapshot;
   const seconds = useSecondsUntil(connection);
   const retrying = connection.phase === "reconnecting";
-  const text = retrying ? t(RETRY_WORDS[connection.reason], { n: seconds }) : t(`status.${connection.phase}`);
+  const text = retrying ? retryWords(t, connection.reason, seconds) : t(`status.${connection.phase}`);
   const content = (
     <>
       <span class="status-dot" />
@@ -37,7 +43,7 @@ export function Status(): JSX.Element {
       class="status"
       data-testid="status"
       data-state={connection.phase}
-      title={t("status.retry")}
+      title={[connection.detail, t("status.retry")].filter(Boolean).join(" · ")}
       onClick={() => client.connection.retryNow()}
     >
       {content}
@@ -46,7 +52,7 @@ export function Status(): JSX.Element {
 }
 
 /** Whole seconds until the next try, counted down while there is one. */
-function useSecondsUntil(connection: ConnectionState): number {
+export function useSecondsUntil(connection: ConnectionState): number {
   const retryAt = connection.phase === "reconnecting" ? connection.retryAt : null;
   const [, tick] = useState(0);
   useEffect(() => {

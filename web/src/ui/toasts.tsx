@@ -23,7 +23,7 @@ export function ErrorWords({ text, code }: { text: string; code: string | null }
 }
 
 function ownWords(t: Translate, code: string | null): string | null {
-  const known = [`error.${code}`, `notice.${code}`].find(isKey);
+  const known = [`error.${code}`, `notice.${code}`, `info.${code}`].find(isKey);
   return known === undefined ? null : t(known);
 }
 
@@ -59,6 +59,19 @@ function ToastCard({ toast }: { toast: Toast }): JSX.Element {
     >
       <Icon name={toast.kind === "error" ? "warning" : "check"} />
       <ErrorWords text={toast.text} code={toast.code} />
+      {toast.undo !== undefined && (
+        <button
+          type="button"
+          class="button-soft"
+          data-testid="undo"
+          onClick={() => {
+            client.dispatch({ type: "restore-history", uid: toast.undo ?? "" });
+            close();
+          }}
+        >
+          {t("deleted.undo")}
+        </button>
+      )}
       <button type="button" class="button-icon" aria-label={t("toast.dismiss")} onClick={close}>
         <Icon name="close" size={16} />
       </button>

@@ -5,6 +5,7 @@ import { canSend } from "../client/state";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
 import { Icon } from "./icons";
+import { useSecondsUntil } from "./status";
 
 const IDEAS = ["welcome.idea-1", "welcome.idea-2", "welcome.idea-3"] as const;
 
@@ -14,14 +15,7 @@ export function Welcome(): JSX.Element {
   const character = useCharacter();
   const { name } = character;
   const ready = canSend(session);
-  if (session.confName === null) {
-    return (
-      <div class="welcome">
-        <span class="spinner spinner-large" />
-        <p>{t("welcome.waiting")}</p>
-      </div>
-    );
-  }
+  if (session.confName === null) return <Waiting />;
   return (
     <div class="welcome">
       <Avatar name={name} file={character.avatar} size="large" clip={snapshot.clip} />
@@ -40,7 +34,7 @@ export function Welcome(): JSX.Element {
           {character.description}
         </p>
       )}
-      <p>{t("welcome.hint", { name })}</p>
+      <p>{session.room === null ? t("welcome.hint", { name }) : t("welcome.room", { name })}</p>
       <div class="ideas">
         {IDEAS.map((idea) => (
           <button
@@ -53,7 +47,7 @@ export function Welcome(): JSX.Element {
             {t(idea)}
           </button>
         ))}
-        <button
+        {session.room === null && <button
           type="button"
           class="idea idea-speak"
           data-testid="speak-up-welcome"
@@ -62,8 +56,45 @@ export function Welcome(): JSX.Element {
         >
           <Icon name="speak" size={17} />
           {t("composer.speak-up", { name })}
-        </button>
+        </button>}
       </div>
+    </div>
+  );
+}
+
+/** Nobody is there yet: patience, or the reason why not and what can be done. */
+function Waiting(): JSX.Element {
+  const { client, snapshot, address, t, openSettings } = useApp();
+  const { connection } = snapshot;
+  const seconds = useSecondsUntil(connection);
+  if (connection.phase !== "reconnecting" && connection.phase !== "offline") {
+    return (
+      <div class="welcome">
+        <span class="spinner spinner-large" />
+        <p>{t("welcome.waiting")}</p>
+      </div>
+    );
+  }
+  const offline = connection.phase === "offline";
+  return (
+    <div class="welcome" data-testid="unreachable" role="alert">
+      <Icon name="unplugged" size={40} />
+      <h2>{t(offline ? "trouble.offline" : `trouble.${connection.reason}`)}</h2>
+      <p class="welcome-about">{t(offline ? "trouble.offline-about" : `trouble.${connection.reason}-about`)}</p>
+      <p class="trouble-address">
+        <code>{address.socket}</code>
+      </p>
+      {!offline && connection.detail && <p>{connection.detail}</p>}
+      {!offline && (
+        <div class="ideas">
+          <button type="button" class="button-main" onClick={() => client.connection.retryNow()}>
+            {t("trouble.retry", { n: seconds })}
+          </button>
+          <button type="button" class="button-plain" onClick={openSettings}>
+            {t("trouble.address")}
+          </button>
+        </div>
+      )}
     </div>
   );
 }

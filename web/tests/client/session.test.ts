@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { AudioMessage, ClientMessage, ConfigFile, ServerMessage } from "../../src/protocol.generated";
+import type { AudioMessage, ClientMessage, ServerMessage } from "../../src/protocol.generated";
 import type { Effect } from "../../src/client/effects";
 import { reduce, type SessionEvent } from "../../src/client/session";
-import { canSend, greetingOf, heardText, initialState, isBusy, type ChatItem, type SessionState } from "../../src/client/state";
+import { canSend, heardText, initialState, isBusy, type ChatItem, type SessionState } from "../../src/client/state";
 
 let state: SessionState;
 let effects: Effect[];
@@ -258,7 +258,7 @@ describe("characters", () => {
     expect(canSend(state)).toBe(false);
     hear(white);
     hear({ type: "config-switched", message: "" });
-    expect(sent()).toEqual([{ type: "fetch-history-list" }, { type: "create-new-history" }]);
+    expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }, { type: "create-new-history" }]);
     hear({ type: "history-list", histories: [] });
     hear({ type: "new-history-created", history_uid: "w1" });
     expect(state).toMatchObject({ confName: "White", history: "w1", items: [], switchingTo: null });
@@ -291,7 +291,7 @@ describe("a character that could not come", () => {
     hear(start);
     hear(end);
     fail();
-    expect(sent()).toEqual([{ type: "fetch-history-list" }, { type: "fetch-and-set-history", history_uid: "h1" }]);
+    expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }, { type: "fetch-and-set-history", history_uid: "h1" }]);
     hear({ type: "history-data", messages: [{ role: "human", timestamp: "", content: "Hello" }] });
     expect(state).toMatchObject({ confName: "Sakura", history: "h1" });
     expect(kinds()).toEqual(["human"]);
@@ -300,7 +300,7 @@ describe("a character that could not come", () => {
 
   it("leaves the earlier one in a new conversation if nothing had been said", () => {
     fail();
-    expect(sent()).toEqual([{ type: "fetch-history-list" }, { type: "create-new-history" }]);
+    expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }, { type: "create-new-history" }]);
   });
 });
 
@@ -391,7 +391,7 @@ describe("after a lost connection", () => {
     expect(sent()).toEqual([{ type: "switch-config", file: "white.yaml" }]);
     hear(white);
     hear({ type: "config-switched", message: "" });
-    expect(sent()).toEqual([{ type: "fetch-history-list" }, { type: "fetch-and-set-history", history_uid: "w1" }]);
+    expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }, { type: "fetch-and-set-history", history_uid: "w1" }]);
     hear({ ...stored, history_uid: "w1" });
     expect(state).toMatchObject({ confName: "White", history: "w1" });
     expect(state.items.at(-1)).toMatchObject({ word: "resumed-cut" });
@@ -454,15 +454,6 @@ describe("a message of a newer server", () => {
     const before = state;
     hear({ type: "something-new" } as unknown as ServerMessage);
     expect(state).toBe(before);
-  });
-});
-
-describe("greetingOf", () => {
-  it("is what the server's list says, and nothing where it says nothing", () => {
-    const entry = { filename: "a.yaml", name: "A" };
-    expect(greetingOf({ ...entry, greeting: " Hello. " } as ConfigFile)).toBe("Hello.");
-    expect(greetingOf(entry)).toBe("");
-    expect(greetingOf(null)).toBe("");
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { moodsOf, textParts, withoutMoods } from "../../src/client/text";
+import { markedParts, moodsOf, textParts, withoutMoods } from "../../src/client/text";
 
 describe("textParts", () => {
   it("finds links and stage directions, and leaves the rest alone", () => {
@@ -31,5 +31,23 @@ describe("withoutMoods", () => {
     expect(moodsOf({ url: "x", emotionMap: { joy: 1, fear: 2 } })).toEqual(["joy", "fear"]);
     expect(moodsOf(null)).toEqual([]);
     expect(moodsOf({ emotionMap: "odd" })).toEqual([]);
+  });
+});
+
+describe("markedParts", () => {
+  const marked = (text: string, query: string): string =>
+    markedParts(text, query)
+      .map((part) => (part.hit ? `[${part.text}]` : part.text))
+      .join("");
+
+  it("marks each word in any case, the longer of two first", () => {
+    expect(marked("Tea with milk, TEApot", "tea milk")).toBe("[Tea] with [milk], [TEA]pot");
+    expect(marked("teapot", "tea teapot")).toBe("[teapot]");
+    expect(marked("今晚的月亮", "月亮")).toBe("今晚的[月亮]");
+  });
+
+  it("takes signs for themselves, and nothing for nothing", () => {
+    expect(marked("1+1 (a.b) [c]", "+ . [")).toBe("1[+]1 (a[.]b) [[]c]");
+    expect(marked("plain", "  ")).toBe("plain");
   });
 });
