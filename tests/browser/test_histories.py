@@ -35,9 +35,7 @@ async def delete(chat: ChatPage, number: int) -> None:
     await chat.histories.nth(number).get_by_test_id("history-delete").click()
 
 
-async def test_titles_say_what_it_was_about(
-    server: ServerProcess, new_page: NewPage, untouched: str
-) -> None:
+async def test_titles_say_what_it_was_about(server: ServerProcess, new_page: NewPage, untouched: str) -> None:
     """The first words of a conversation name it, live and after a reload; a title given by hand wins."""
     chat = await three_talks(server, new_page, untouched)
     expected = ["Tell me about the moon.", "What time is it?", "I like strong tea."]

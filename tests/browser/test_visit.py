@@ -40,7 +40,7 @@ async def test_first_visit(chat: ChatPage) -> None:
     await expect(faces).to_have_js_property("complete", True)
     assert await faces.evaluate("image => image.naturalWidth") > 0
     assert await chat.page.title() == "White · Greenroom"
-    await expect(chat.by("greeting")).to_have_text("Hello. I am White. Take a seat, the kettle is on. What is on your mind?")
+    await expect(chat.by("greeting")).to_contain_text("Hello. I am White. Take a seat, the kettle is on.")
     # This server has no speech recognition.
     await expect(chat.by("mic")).to_have_count(0)
 

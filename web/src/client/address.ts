@@ -42,6 +42,14 @@ export function roomPage(page: string, room: string | null): string {
   return url.href;
 }
 
+/** Where one logs in at the server, and comes back to this page from; at another server one stays there. */
+export function loginPage(address: Address, page: string): string {
+  const url = new URL("login", address.socket);
+  url.protocol = url.protocol === "wss:" ? "https:" : "http:";
+  url.search = address.elsewhere === null ? new URLSearchParams({ next: new URL(page).search }).toString() : "";
+  return url.href;
+}
+
 /** What the server takes as a room's name. */
 export const ROOM_NAME = /^[\p{L}\p{N}_.-]{1,64}$/u;
 

@@ -22,7 +22,7 @@ export interface Clock {
 }
 
 /** Why the server ended the connection, where its close code tells. */
-export type CloseReason = "full" | "refused" | "restarting" | "lost";
+export type CloseReason = "full" | "refused" | "restarting" | "token" | "lost";
 
 export type ConnectionState =
   | { phase: "connecting"; attempt: number }
@@ -50,6 +50,9 @@ export const ACK_TIMEOUT = 10_000;
 /** A connection that held this long was good: the next pause is the shortest again. */
 export const STABLE_AFTER = 5_000;
 
+/** The number of tries from which on the pause is the longest. */
+const PATIENT = 6;
+
 /** The pause before try number `attempt` (from 1): doubling, capped, the upper half of it left to chance. */
 export function pauseBefore(attempt: number, random: () => number): number {
   const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(attempt - 1, 16));
@@ -59,7 +62,9 @@ export function pauseBefore(attempt: number, random: () => number): number {
 function reasonOf(code: number): CloseReason {
   if (code === 1013) return "full";
   if (code === 1012) return "restarting";
-  return code === 1008 ? "refused" : "lost";
+  // 4000 and the HTTP status that a page is not shown when a handshake fails.
+  if (code === 4401) return "token";
+  return code === 1008 || code === 4403 || code === 4429 ? "refused" : "lost";
 }
 
 export class Connection {
@@ -186,6 +191,8 @@ export class Connection {
     this.#drop();
     if (this.#stopped) return;
     if (held) this.#attempt = 0;
+    // Without a token the next try fails as this one did; but one may log in elsewhere meanwhile.
+    if (reason === "token") this.#attempt = Math.max(this.#attempt, PATIENT);
     const pause = pauseBefore(Math.max(1, this.#attempt), this.#options.random);
     this.#cancelRetry = this.#options.clock.after(pause, () => this.#connect());
     const retryAt = this.#options.clock.now() + pause;

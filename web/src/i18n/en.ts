@@ -16,6 +16,7 @@ export const en = {
   "status.said-lost": "Connection lost. Reconnecting.",
   "status.said-online": "Connected.",
   "status.restarting": "The server restarts — trying again in {n} s",
+  "status.token": "Log in again — trying again in {n} s",
   "characters.title": "Characters",
   "characters.ready": "On stage",
   "characters.loading": "Getting ready…",
@@ -218,6 +219,9 @@ export const en = {
   "trouble.offline-about": "This page comes back by itself when there is a network again.",
   "trouble.retry": "Try now ({n})",
   "trouble.address": "Change the address",
+  "trouble.token": "This server asks for a token",
+  "trouble.token-about": "Log in with the token that its owner gave you. Then this page comes in by itself.",
+  "trouble.login": "Log in",
   "info.deleted": "The conversation was deleted.",
 } as const;
 

@@ -18,6 +18,7 @@ export const zh: Words = {
   "status.said-lost": "连接已断开，正在重连。",
   "status.said-online": "已连接。",
   "status.restarting": "服务器正在重启，{n} 秒后重试",
+  "status.token": "请重新登录，{n} 秒后重试",
   "characters.title": "角色",
   "characters.ready": "登场中",
   "characters.loading": "准备中…",
@@ -220,5 +221,8 @@ export const zh: Words = {
   "trouble.offline-about": "网络恢复后，本页面会自动重新连接。",
   "trouble.retry": "立即重试（{n}）",
   "trouble.address": "修改地址",
+  "trouble.token": "此服务器需要令牌",
+  "trouble.token-about": "请用服务器主人提供的令牌登录，之后本页面会自动进入。",
+  "trouble.login": "登录",
   "info.deleted": "对话已删除。",
 };

@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { loginPage } from "../client/address";
 import type { CloseReason, ConnectionState } from "../client/connection";
 import type { Key, Translate } from "../i18n";
 import { useApp } from "./context";
@@ -10,6 +11,7 @@ const RETRY_WORDS: Record<CloseReason, Key> = {
   full: "status.full",
   refused: "status.refused",
   restarting: "status.restarting",
+  token: "status.token",
   lost: "status.reconnecting",
 };
 
@@ -19,7 +21,7 @@ export function retryWords(t: Translate, reason: CloseReason, seconds: number): 
 }
 
 export function Status(): JSX.Element {
-  const { client, snapshot, t } = useApp();
+  const { client, snapshot, address, t } = useApp();
   const { connection } = snapshot;
   const seconds = useSecondsUntil(connection);
   const retrying = connection.phase === "reconnecting";
@@ -35,6 +37,13 @@ export function Status(): JSX.Element {
       <span class="status" data-testid="status" data-state={connection.phase} title={text}>
         {content}
       </span>
+    );
+  }
+  if (connection.reason === "token") {
+    return (
+      <a class="status" data-testid="status" data-state={connection.phase} href={loginPage(address, location.href)}>
+        {content}
+      </a>
     );
   }
   return (

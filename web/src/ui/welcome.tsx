@@ -1,6 +1,7 @@
 // An empty conversation: who is there, and how to begin.
 
 import type { JSX } from "preact";
+import { loginPage } from "../client/address";
 import { canSend } from "../client/state";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
@@ -84,10 +85,15 @@ function Waiting(): JSX.Element {
       <p class="trouble-address">
         <code>{address.socket}</code>
       </p>
-      {!offline && connection.detail && <p>{connection.detail}</p>}
+      {!offline && connection.detail && connection.reason !== "token" && <p lang="en">{connection.detail}</p>}
       {!offline && (
         <div class="ideas">
-          <button type="button" class="button-main" onClick={() => client.connection.retryNow()}>
+          {connection.reason === "token" && (
+            <a class="button-main" data-testid="login" href={loginPage(address, location.href)}>
+              {t("trouble.login")}
+            </a>
+          )}
+          <button type="button" class={connection.reason === "token" ? "button-plain" : "button-main"} onClick={() => client.connection.retryNow()}>
             {t("trouble.retry", { n: seconds })}
           </button>
           <button type="button" class="button-plain" onClick={openSettings}>

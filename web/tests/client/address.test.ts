@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fileAddress, findServer, ROOM_NAME, roomPage, socketAddress } from "../../src/client/address";
+import { fileAddress, findServer, loginPage, ROOM_NAME, roomPage, socketAddress } from "../../src/client/address";
 
 describe("findServer", () => {
   it("follows the page's host, port, scheme and path", () => {
@@ -81,5 +81,14 @@ describe("fileAddress", () => {
     );
     expect(fileAddress("ws://host/proxy-ws?room=a", "avatars", "a.svg")).toBe("http://host/avatars/a.svg");
     expect(fileAddress("ws://host:1/client-ws", "bg", "../x")).toBe("http://host:1/bg/..%2Fx");
+  });
+});
+
+describe("loginPage", () => {
+  it("comes back to the room one was in, and stays at another server", () => {
+    const page = "https://host/cast/?room=tea";
+    expect(loginPage(findServer(page), page)).toBe("https://host/cast/login?next=%3Froom%3Dtea");
+    const away = "http://host/?ws=wss://other/client-ws";
+    expect(loginPage(findServer(away), away)).toBe("https://other/login");
   });
 });

@@ -130,6 +130,28 @@ describe("Connection", () => {
     expect(connection.state).toMatchObject({ reason: "full", retryAt: clock.now() + LONGEST_PAUSE });
   });
 
+  it.each([
+    [1012, "restarting"],
+    [1008, "refused"],
+    [4403, "refused"],
+    [4429, "refused"],
+    [1006, "lost"],
+  ])("knows the close code %i", (code, reason) => {
+    connection.start();
+    last().open();
+    last().lose(code);
+    expect(connection.state).toMatchObject({ reason, retryAt: clock.now() + 500 });
+  });
+
+  it("waits long where a token is asked for: the next try would fail as well", () => {
+    connection.start();
+    last().open();
+    last().lose(4401);
+    expect(connection.state).toMatchObject({ reason: "token", retryAt: clock.now() + LONGEST_PAUSE });
+    connection.setVisible(true);
+    expect(connection.state.phase).toBe("connecting");
+  });
+
   it("gives up a socket that never opens", () => {
     connection.start();
     clock.advance(CONNECT_TIMEOUT);
