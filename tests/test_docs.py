@@ -116,9 +116,9 @@ def test_scripts_exist(path: Path) -> None:
 
 def amount(value: float, field: str) -> tuple[str, str]:
     """A default as the table of limits writes it: number and unit."""
-    if field.endswith("_bytes"):
+    if "byte" in field:
         return (f"{value / 1024**2:g}", "MiB") if value >= 1024**2 else (f"{value / 1024:g}", "KiB")
-    return f"{value:g}", "s" if field.endswith("_seconds") else ""
+    return f"{value:.15g}", "s" if field.endswith("_seconds") else ""
 
 
 @pytest.mark.parametrize("path", [ENGLISH, CHINESE], ids=short)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 
 import pytest
+from tests.helpers.pictures import PICTURE
 from tests.helpers.stage import Client, ScriptedStream, Stage, staged
 
 from greenroom.agents.base import AgentError
@@ -134,10 +135,10 @@ async def test_a_proactive_turn(stage: Stage) -> None:
 async def test_images_go_to_the_agent(stage: Stage) -> None:
     """Pictures that were sent along reach the model with the message."""
     client = await stage.open()
-    picture = {"source": "camera", "data": "data:image/jpeg;base64,AA==", "mime_type": "image/jpeg"}
+    picture = PICTURE
     await client.say("", images=[picture])
     reply = await stage.stream()
-    assert reply.request.messages[-1].images == ("data:image/jpeg;base64,AA==",)
+    assert reply.request.messages[-1].images == (PICTURE["data"],)
     reply.end()
 
 

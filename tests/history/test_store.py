@@ -240,3 +240,22 @@ def test_importing_the_package_is_cheap() -> None:
     code = "import sys, greenroom.history; print('sqlalchemy' in sys.modules, 'alembic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+async def test_a_character_has_so_many_histories(file: Path) -> None:
+    """The next one is refused with the setting's name; the others, other characters and what is there go on."""
+    store = await HistoryStore.open(file, most_histories=2)
+    await store.append("mao", "one", "human", "Hello")
+    await store.append("mao", "two", "human", "Hello")
+    both = [
+        store.append_nowait("mao", "three", "human", "No"),
+        store.append_nowait("mao", "two", "human", "Yes"),
+    ]
+    with pytest.raises(HistoryError, match="history.max_per_character"):
+        await both[0]
+    await both[1]
+    await store.append("shizuku", "three", "human", "Hello")
+    assert await store.messages("mao", "three") == ()
+    await store.delete("mao", "one")
+    await store.append("mao", "three", "human", "Now")
+    await store.aclose()

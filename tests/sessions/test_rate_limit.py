@@ -43,3 +43,10 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     limit.give_back()
     assert [limit.take(0) for _ in range(2)] == [0, 0]
     assert limit.take(0) > 0
+
+
+def test_much_can_be_taken_at_once() -> None:
+    """Bytes instead of messages: a whole message counts at once, and what is owed is waited for."""
+    limit = RateLimit(100, 50, now=0)
+    assert limit.take(0, 50) == 0
+    assert limit.take(0, 200) == pytest.approx(2.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.helpers.loop import settle
+from tests.helpers.pictures import PICTURE, data_url, png
 from tests.helpers.stage import Client, Json, Stage, staged
 
 from greenroom.protocol.codec import TYPES
@@ -17,7 +19,6 @@ from greenroom.sessions.router import HANDLERS, Router
 
 START = ["control start", "full-text Thinking..."]
 END = ["force-new-message", "control end"]
-PICTURE = {"source": "camera", "data": "data:image/jpeg;base64,AAAA", "mime_type": "image/jpeg"}
 
 
 async def talk(stage: Stage, client: Client, text: str = "Hi?", answer: str = "Yes.") -> None:
@@ -199,12 +200,15 @@ async def test_sizes(stage: Stage) -> None:
     await refused("text", kind="switch-config", file="x" * 3000)
     await refused("images", kind="text-input", text="x", images=[PICTURE] * 3)
     big = PICTURE | {"data": "data:image/png;base64," + "A" * 4100}
-    await refused("images", kind="text-input", text="x", images=[big])
-    await refused("images", kind="ai-speak-signal", images=[big])
+    await refused("images[0].data", kind="text-input", text="x", images=[big])
+    await refused("images[1].data", kind="ai-speak-signal", images=[PICTURE, big])
+    bomb = PICTURE | {"data": data_url(png(50_000, 50_000))}
+    await refused("images[0].data", kind="text-input", text="x", images=[bomb])
     await refused("audio", kind="mic-audio-data", audio=[0.12345] * 1000)
     assert stage.engines == []
     assert stage.meter.refusals.count("too large") == 4
-    fits = PICTURE | {"data": "data:image/png;base64," + "A" * 3900}
+    assert stage.meter.refusals.count("image") == 4
+    fits = PICTURE | {"data": data_url(png() + bytes(2900), "image/png")}
     await client.say("look", images=[fits, fits])
     assert len((await stage.stream()).request.messages[-1].images) == 2
 
@@ -213,10 +217,53 @@ async def test_sizes(stage: Stage) -> None:
 async def test_only_picture_data_goes_to_the_agent(stage: Stage) -> None:
     """Addresses are never fetched, files never read: they are left out."""
     client = await stage.open()
-    others = ["http://169.254.169.254/x.jpg", "file:///etc/passwd", "data:text/html;base64,AA==", ""]
+    others = ["http://169.254.169.254/x.jpg", "file:///etc/passwd", "//localhost/x", ""]
     await client.say("look", images=[PICTURE | {"data": data} for data in others] + [PICTURE])
     reply = await stage.stream()
     assert reply.request.messages[-1].images == (PICTURE["data"],)
+    assert stage.meter.refusals.count("image address") == len(others)
+
+
+@staged
+async def test_what_only_claims_to_be_a_picture_is_refused(stage: Stage) -> None:
+    """By its content, naming the field; the message is not answered without it, and the session goes on."""
+    client = await stage.open()
+    for content in (b"<svg onload='alert(1)'/>", b"<html>", b"\x00\x00"):
+        client.new()
+        await client.send("text-input", text="look", images=[PICTURE, PICTURE | {"data": data_url(content)}])
+        (error,) = client.new()
+        assert (error["code"], error["field"]) == ("bad-image", "images[1].data")
+        assert "PNG, JPEG, GIF or WebP" in error["message"]
+    await works(stage, client)
+
+
+@staged(bytes_per_second=1024, byte_burst=4096)
+async def test_who_sends_too_much_is_told_once_and_slowed_down(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sound and nonsense alike, before it is decoded; after a pause the pace is free again."""
+    loop_time = [0.0]
+    monkeypatch.setattr(router_module, "monotonic", lambda: loop_time[0])
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        loop_time[0] += seconds
+
+    client = await stage.open(page=False)
+    client.router = Router(client.context)
+    monkeypatch.setattr(router_module, "asyncio", SimpleNamespace(sleep=sleep))
+    client.new()
+    for data in ("x" * 3000, "[" * 3000, "x" * 3000):
+        await client.router.receive(data)
+    await settle()
+    assert sum(pauses) == pytest.approx((9000 - 4096) / 1024, rel=0.01)
+    assert [message["code"] for message in client.new()].count("too-fast") == 1
+    assert stage.meter.refusals.count("too much") == 1
+    loop_time[0] += 100
+    pauses.clear()
+    await client.router.receive("x" * 3000)
+    assert not pauses
 
 
 @staged(messages_per_second=10, message_burst=5)

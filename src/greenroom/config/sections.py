@@ -112,10 +112,16 @@ class LimitSettings(Section):
     max_audio_bytes: Bytes = 256 * 1024
     max_image_bytes: Bytes = 5 * 1024 * 1024
     max_images: int = Field(default=8, ge=0, le=100)
+    max_image_pixels: int = Field(default=40_000_000, ge=1, le=1_000_000_000)
+    """Width by height: a file of some kilobytes can unfold to gigabytes wherever it is decoded."""
     audio_buffer_seconds: Seconds = 60
     """The most speech kept for one utterance."""
     messages_per_second: float = Field(default=50, gt=0, le=100_000, allow_inf_nan=False)
     message_burst: int = Field(default=100, ge=1, le=100_000)
+    bytes_per_second: Bytes = 1024 * 1024
+    """Of one client, sound and pictures included; the rest waits."""
+    byte_burst: Bytes = 64 * 1024 * 1024
+    """As much at once: minutes of speech, as pages send it after an utterance."""
     turns_waiting: int = Field(default=3, ge=0, le=1000)
     turn_seconds: Seconds = 120
     init_seconds: Seconds = 60
@@ -152,6 +158,10 @@ class HistorySettings(Section):
     on_unusable: Literal["fail", "memory"] = "fail"
     """The data folder cannot be written, or the database is damaged, locked or newer: `fail` does not start;
     `memory` starts, says so, leaves the files alone and keeps conversations only until the server stops."""
+    max_mb: int = Field(default=0, ge=0, le=1024 * 1024)
+    """Size in MiB that the file of conversations may grow to; after that talk goes on and is not kept. 0: no limit."""
+    max_per_character: int = Field(default=0, ge=0, le=1_000_000_000)
+    """Conversations of one character; after that new ones are not kept. 0: no limit."""
 
 
 class BuiltinSettings(Section):

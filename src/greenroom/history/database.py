@@ -7,6 +7,7 @@ is no reason for a second, hand-written path.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,7 @@ _ADD_MESSAGE = messages.insert().from_select(
         bindparam("avatar", type_=_m.avatar.type),
     ).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid")),
 )
+_KNOWN = select(_h.id).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"))
 _COUNT = (
     select(func.count())
     .select_from(histories)
@@ -100,6 +102,7 @@ class Database:
         self._dialect = dialect
         self._engine = engine
         self._connection = connection
+        self._most_histories = 0
         insert = dialect.insert(histories)
         new = insert.excluded
         # What nobody said ("[Interrupted by user]") is no news to show in a list.
@@ -117,9 +120,13 @@ class Database:
         )
 
     @classmethod
-    def open_for_writing(cls, dialect: Dialect) -> Database:
-        """Connect, and bring the tables up to date, before anybody else may use them."""
+    def open_for_writing(cls, dialect: Dialect, *, most_histories: int = 0) -> Database:
+        """Connect, and bring the tables up to date, before anybody else may use them.
+
+        With `most_histories`, a character that has as many begins no more; 0 sets no limit.
+        """
         database = cls._connect(dialect, writing=True)
+        database._most_histories = most_histories
         try:
             dialect.settle_in(database._connection)
             database._migrate()
@@ -261,8 +268,26 @@ class Database:
                     "avatar": one.avatar,
                 }
             )
+        if self._most_histories:
+            self._refuse_too_many(list(heads))
         self._connection.execute(self._add_history, list(heads.values()))
         self._connection.execute(_ADD_MESSAGE, rows)
+
+    def _refuse_too_many(self, names: list[tuple[str, str]]) -> None:
+        new: Counter[str] = Counter()
+        for conf_uid, uid in names:
+            known = self._connection.execute(_KNOWN, {"conf_uid": conf_uid, "uid": uid}).first()
+            new[conf_uid] += known is None
+        for conf_uid, count in new.items():
+            if not count:
+                continue
+            there = self._connection.execute(_COUNT, {"conf_uid": conf_uid}).scalar_one()
+            if there + count > self._most_histories:
+                raise HistoryError(
+                    f"{conf_uid} has {there} conversations, and {self._most_histories} are the limit "
+                    "(history.max_per_character); delete some to keep new ones",
+                    "row",
+                )
 
     def _all(self, query: Any, values: dict[str, Any]) -> Sequence[Any]:
         """Run a question to its end, so that no read transaction stays open behind it."""

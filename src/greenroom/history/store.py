@@ -68,6 +68,7 @@ class HistoryStore:
         synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
         lock_timeout: float = 5.0,
         max_bytes: int | None = None,
+        most_histories: int = 0,
     ) -> HistoryStore:
         """Open the histories in a file, or new ones in memory (`path=None`), and bring its tables up to date.
 
@@ -78,6 +79,7 @@ class HistoryStore:
             synchronous: `NORMAL` survives the death of the process, `FULL` also a power cut (slower).
             lock_timeout: seconds to wait while another process writes to the file.
             max_bytes: most bytes the file may grow to; None leaves it to the disk.
+            most_histories: most histories of one character; 0 sets no limit.
 
         Raises:
             HistoryError: the file cannot be opened, is damaged, or was written by a later version.
@@ -90,7 +92,9 @@ class HistoryStore:
             from greenroom.history.sqlite import Sqlite
 
             dialect = Sqlite(path, synchronous=synchronous, lock_timeout=lock_timeout, max_bytes=max_bytes)
-            return Database.open_for_writing(dialect) if writing else Database.open_for_reading(dialect)
+            if writing:
+                return Database.open_for_writing(dialect, most_histories=most_histories)
+            return Database.open_for_reading(dialect)
 
         crew = Crew(lambda: connect(True), None if path is None else lambda: connect(False), readers=readers)
         await crew.open()

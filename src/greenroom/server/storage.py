@@ -29,10 +29,13 @@ async def open_histories(settings: Settings) -> tuple[HistoryStore, str | None]:
     Raises:
         ConfigError, HistoryError: they cannot be used, and the setting does not say to go on without.
     """
-    page = settings.limits.history_page
+    page, most = settings.limits.history_page, settings.history.max_per_character
+    quota = settings.history.max_mb * 1024 * 1024 or None
     try:
         settings.paths.ensure()
-        return await HistoryStore.open(settings.paths.histories, page=page), None
+        return await HistoryStore.open(
+            settings.paths.histories, page=page, max_bytes=quota, most_histories=most
+        ), None
     except (ConfigError, HistoryError) as error:
         if settings.history.on_unusable == "fail":
             if isinstance(error, ConfigError):
@@ -41,4 +44,4 @@ async def open_histories(settings: Settings) -> tuple[HistoryStore, str | None]:
             raise HistoryError(f"{error}. {REMEDY}", error.kind) from error
         reason = " ".join(str(error).split())
         log.error("conversations are kept in memory only", reason=reason)
-        return await HistoryStore.open(None, page=page), reason
+        return await HistoryStore.open(None, page=page, max_bytes=quota, most_histories=most), reason

@@ -14,9 +14,9 @@ class RateLimit:
         self._tokens = burst
         self._last = now
 
-    def take(self, now: float) -> float:
-        """Take one; returns the seconds to wait before going on, 0 if there was one left."""
-        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate) - 1
+    def take(self, now: float, amount: float = 1) -> float:
+        """Take one, or so many; returns the seconds to wait before going on, 0 if there were enough left."""
+        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate) - amount
         self._last = now
         return 0.0 if self._tokens >= 0 else -self._tokens / self._rate
 

@@ -19,6 +19,7 @@ from greenroom.protocol import InvalidMessage, Message, UnknownType, decode
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
 from greenroom.sessions.history_requests import HistoryRequests
+from greenroom.sessions.pictures import BadPicture, checked_picture
 from greenroom.sessions.rate_limit import RateLimit
 from greenroom.sessions.service_context import ServiceContext
 from greenroom.sessions.wake_word_manager import WakeResult, WakeWordManager
@@ -46,7 +47,8 @@ class Router(HistoryRequests):
         self._reply = reply or context.send
         self._limits = limits
         self._rate = RateLimit(limits.messages_per_second, limits.message_burst, monotonic())
-        self._too_fast = False
+        self._byte_rate = RateLimit(limits.bytes_per_second, limits.byte_burst, monotonic())
+        self._too_fast = self._too_much = False
         self._told_no_ears = False
 
     async def _error(self, text: str, *, code: str | None = None, field: str | None = None) -> None:
@@ -55,6 +57,7 @@ class Router(HistoryRequests):
     async def receive(self, data: str | bytes) -> None:
         """Handle one frame. Raises only `OutboxClosed` (the client has gone) and cancellation."""
         context = self._context
+        await self._keep_amount(len(data))
         try:
             message = decode(data)
         except UnknownType as error:
@@ -90,6 +93,21 @@ class Router(HistoryRequests):
             rate = self._limits.messages_per_second
             await self._error(
                 f"Too many messages: {rate:g} a second are read, the rest waits.", code="too-fast"
+            )
+        await asyncio.sleep(min(wait, MAX_SLOWDOWN))
+
+    async def _keep_amount(self, size: int) -> None:
+        """Before anything is decoded: what takes long to read, sound and nonsense alike, has its bound by bytes."""
+        wait = self._byte_rate.take(monotonic(), size)
+        if not wait:
+            self._too_much = False
+            return
+        if not self._too_much:
+            self._too_much = True
+            self._context.services.meter.refused("too much")
+            rate = self._limits.bytes_per_second
+            await self._error(
+                f"Too much data: {rate} bytes a second are read, the rest waits.", code="too-fast"
             )
         await asyncio.sleep(min(wait, MAX_SLOWDOWN))
 
@@ -161,22 +179,26 @@ class Router(HistoryRequests):
 
     async def _images(self, images: list[c.Image]) -> tuple[str, ...] | None:
         """The pictures for the agent; None after an error. URLs are never fetched: only data counts."""
-        limits = self._limits
-        problem = ""
+        limits, meter, kept = self._limits, self._context.services.meter, []
+        problem, field, code = "", "images", "too-large"
         if len(images) > limits.max_images:
             problem = f"images: {len(images)} are too many; send {limits.max_images} at most."
-        for image in images:
-            if len(image.data) > limits.max_image_bytes * 4 // 3 + 64:
-                problem = (
-                    f"images: one has {len(image.data) * 3 // 4} bytes; {limits.max_image_bytes} are allowed."
-                )
+        for number, image in enumerate(images if not problem else ()):
+            if not image.data.startswith("data:"):
+                # Never fetched: it could be an address that only this machine can reach.
+                meter.refused("image address")
+                log.warning("refused", reason="image address", client=self._context.client_uid[:8])
+                continue
+            try:
+                kept.append(checked_picture(image.data, limits.max_image_bytes, limits.max_image_pixels))
+            except BadPicture as error:
+                problem, field, code = f"images[{number}].data: {error}", f"images[{number}].data", error.code
+                break
         if problem:
-            await self._error(problem, code="too-large", field="images")
+            meter.refused("image")
+            await self._error(problem, code=code, field=field)
             return None
-        kept = tuple(image.data for image in images if image.data.startswith("data:image"))
-        if len(kept) < len(images):
-            log.info("images skipped", client=self._context.client_uid[:8], skipped=len(images) - len(kept))
-        return kept
+        return tuple(kept)
 
     async def ai_speak_signal(self, message: c.AiSpeakSignal) -> None:
         images = await self._images(message.images)
