@@ -353,34 +353,44 @@ STEPS = st.lists(
         st.tuples(st.just("say"), st.integers(0, 2), st.sampled_from("abc")),
         st.tuples(st.just("end"), st.integers(0, 2), st.sampled_from(sorted(ENDS))),
         st.tuples(st.just("cancel any"), st.integers(0, 2), st.just("")),
+        st.tuples(st.just("withdraw"), st.just(0), st.just("")),
         st.tuples(st.just("pause"), st.integers(0, 2), st.just("")),
         st.tuples(st.just("resume"), st.integers(0, 2), st.just("")),
-        st.tuples(st.just("wait"), st.integers(1, 60), st.just("")),
+        st.tuples(st.just("wait"), st.integers(1, 40), st.just("")),
         st.tuples(st.just("tick"), st.integers(1, 4), st.just("")),
     ),
+    # Without it most lists have about five steps, in which hardly anything happens.
+    min_size=30,
     max_size=60,
 )
 
 
 @settings(max_examples=80, deadline=None)
-@given(steps=STEPS)
-def test_no_room_is_ever_stuck(steps: list[tuple[str, int, str]]) -> None:
-    """Whatever happened before, three rooms with two places then answer one message each, in turn."""
+@given(steps=STEPS, places=st.integers(1, 2))
+def test_no_room_is_ever_stuck(steps: list[tuple[str, int, str]], places: int) -> None:
+    """Whatever happened before, three rooms with one or two places then answer one message each, in turn."""
     logging.getLogger("greenroom.live").disabled = True
 
     @virtual
     async def run() -> None:
-        async with Hall(max_concurrent_forwards=2) as hall:
+        async with Hall(max_concurrent_forwards=places) as hall:
             triggers = [Scripted() for _ in range(3)]
             rooms = [
-                hall.room(trigger, name=f"r{number}", seconds=50, max_age=100, max_waiting=4)
+                hall.room(trigger, name=f"r{number}", seconds=50, max_age=30, max_waiting=4)
                 for number, trigger in enumerate(triggers)
             ]
             said = 0
+            paused: dict[int, int] = {}
+            """How many conversations a room had begun when it was paused."""
             for what, number, word in steps:
                 if what == "say":
                     said += 1
                     rooms[number][0].queue_message(f"text {said}", word)
+                    await ticks(8)
+                elif what == "withdraw":
+                    line = hall.forwards._line
+                    for record in list(line.records()) if line is not None else ():
+                        record.cancel("somebody")
                 elif what == "end" and triggers[number].now is not None:
                     end = triggers[number]._end
                     if end is not None and not end.done():
@@ -393,15 +403,23 @@ def test_no_room_is_ever_stuck(steps: list[tuple[str, int, str]]) -> None:
                         job.cancel("somebody")
                 elif what == "pause":
                     rooms[number][0].pause()
+                    paused.setdefault(number, len(rooms[number][1].started_texts))
                 elif what == "resume":
                     rooms[number][0].resume()
+                    paused.pop(number, None)
                 elif what == "wait":
                     await asyncio.sleep(number)
                 elif what == "tick":
                     await ticks(number)
-                assert hall.at_once <= 2
+                assert hall.at_once <= places
+                for room, begun in paused.items():
+                    assert len(rooms[room][1].started_texts) == begun
+                assert all(queue.statistics().oldest_age < 30.001 for queue, _, _ in rooms)
             for queue, _, _ in rooms:
                 queue.resume()
+            await ticks(12)
+            wanted = sum(queue.has_pending_messages() or queue.conversation_active for queue, _, _ in rooms)
+            assert hall.at_once == min(places, wanted), "a place is free, and somebody waits"
             await asyncio.sleep(51 * 20)
             for (queue, fates, _), trigger in zip(rooms, triggers, strict=True):
                 assert not queue.has_pending_messages()
@@ -414,7 +432,7 @@ def test_no_room_is_ever_stuck(steps: list[tuple[str, int, str]]) -> None:
                 trigger.end()
                 await ticks()
                 assert not queue.conversation_active
-            assert hall.most_at_once <= 2
+            assert hall.most_at_once <= places
 
     try:
         run()
