@@ -76,11 +76,21 @@ class Router(HistoryRequests):
         handler = HANDLERS.get(type(message))
         if handler is None:
             return
+        self._report_crooked(message)
         try:
             # By name: in a room some of them are others.
             await getattr(self, handler.__name__)(message)
         except HistoryError as error:
             await self._error(f"Histories: {error}", code="history")
+
+    def _report_crooked(self, message: Any) -> None:
+        """A name that tries to be a path finds nothing, since names are looked up and never opened; but tell it."""
+        for field in ("file", "history_uid"):
+            name = getattr(message, field, None)
+            if name and ("/" in name or "\\" in name or ".." in name or "\0" in name):
+                self._context.services.meter.refused("path")
+                client = self._context.client_uid[:8]
+                log.warning("refused", reason="path", client=client, field=field, name=name[:60])
 
     async def _keep_pace(self) -> None:
         wait = self._rate.take(monotonic())
