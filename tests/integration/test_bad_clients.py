@@ -111,3 +111,18 @@ async def test_a_message_beyond_the_socket_limit(tmp_path: Path) -> None:
             assert caught.value.rcvd.code == 1009
             assert (await other.ask("Hello")).text
         assert not server.complaints()
+
+
+@pytest.mark.parametrize("behind", [b"", b"\x81\x82\0\0\0\0{}", b"\x83\x80\0\0\0\0", b"\x88\x80\0\0\0\0"])
+async def test_text_that_is_no_utf8(tmp_path: Path, behind: bytes) -> None:
+    """Closed, as the standard wants, whatever comes in the same piece; nothing in the log, nobody else notices."""
+    async with ServerProcess(tmp_path, {"agent": FAST}) as server, OlvClient(server.ws_url) as other:
+        await other.open()
+        async with OlvClient(server.ws_url) as page:
+            await page.open()
+            page.ws.transport.write(b"\x81\x82\0\0\0\0\xff\xfe" + behind)
+            with pytest.raises(ConnectionClosed):
+                await page.receive()
+        await other.round_trip()
+        await server.quiet(clients=1)
+        assert not server.complaints()

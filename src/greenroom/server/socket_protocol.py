@@ -1,9 +1,10 @@
-"""uvicorn's WebSocket protocol, with two manners it lacks.
+"""uvicorn's WebSocket protocol, with three manners it lacks.
 
 A peer that vanished takes nothing more: closing politely would first wait for the rest to be sent, which
 never happens, so the connection would stay for as long as TCP hopes (a quarter of an hour). Here a missed
 pong, and a client that does not read, end in an abort. And whoever is told to drop a client can do so
-although `send` waits for that very client.
+although `send` waits for that very client. And text that is no UTF-8 ends the connection, as RFC 6455 wants,
+but no stranger can fill the log with tracebacks by it.
 """
 
 from __future__ import annotations
@@ -58,6 +59,28 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):
             self.scope[SCOPE_KEY] = self  # type: ignore[typeddict-unknown-key]  # pyright: ignore
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent and not self._is_utf8():
+            self.frames = []
+            self.logger.info("connection closed: text that is no UTF-8")
+            if self.conn.close_sent is None:  # else what came in the same piece has ended it already
+                self.conn.send_close(1007, "text must be UTF-8")
+            self.handle_parser_exception()
+            return
+        super().send_receive_event_to_app()
+
+    def _is_utf8(self) -> bool:
+        if len(self.frames) != 1:
+            self.frames = [b"".join(self.frames)]
+        data = self.frames[0]
+        if data.isascii():
+            return True
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
