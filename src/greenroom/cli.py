@@ -184,6 +184,39 @@ def check(config: ConfigOption = None, data_dir: DataDirOption = None) -> None:
     raise typer.Exit(0 if report.ok else 1)
 
 
+TOP_HELP = """Watch a server in the terminal: is it getting slower, and what does it do right now?
+
+Shows what its page `/ops` shows: first replies, tasks by owner, memory, CPU, loop lag, slots, queues, closes,
+abandoned tasks. Without a terminal it prints one view and leaves.
+
+**Examples**
+
+    greenroom top
+    greenroom top 8080 --once
+    greenroom top https://chat.example.org --token "$OPS_TOKEN"
+    greenroom top --json | jq .verdict_hint
+
+**Keys**: q quit, ↑↓ select, Enter opens or shuts an owner, s shows where a task stands, o changes the order,
+S starts or ends a soak of 50 visits.
+"""
+
+
+@app.command(help=TOP_HELP)
+def top(
+    url: Annotated[
+        str, typer.Argument(help="The server: a port, host:port, or its page's address.")
+    ] = "http://127.0.0.1:12393",
+    token: Annotated[
+        str, typer.Option(help="The ops token of a server elsewhere.", envvar="GREENROOM_TOKEN")
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Print one view and leave.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the state as JSON and leave.")] = False,
+) -> None:
+    from greenroom.server.ops.top.command import run_top
+
+    raise typer.Exit(run_top(url, token, once=once, as_json=as_json))
+
+
 COMPARE_HELP = """Play one workload with six ways to run background tasks, and lay their figures side by side.
 
 The analysis' decision matrix, measured: fire and forget, a tracked set with a limit, a semaphore, direct
