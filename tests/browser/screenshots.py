@@ -1,6 +1,7 @@
-"""Draws the pictures of the page in docs/screenshots: `python -m tests.browser.screenshots`.
+"""Draws the pictures of the pages in docs/screenshots: `python -m tests.browser.screenshots`, or only `chat` or `ops`.
 
-A fresh server with the shipped characters and the built-in agent, so that they show what a new user sees.
+A fresh server with the shipped characters and the built-in agent, so that they show what a new user sees. Those of
+the ops page show a soak that has just ended; only the one named `trouble` has a past made for it (`ops_stage.py`).
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.browser.chat_page import FLAGS, ChatPage
+from tests.browser.ops_page import OpsPage
+from tests.browser.ops_stage import OpsStage, with_trouble
 from tests.helpers.server_process import ROOT, ServerProcess
 from tests.helpers.services import find
 
 FOLDER = ROOT / "docs" / "screenshots"
-MAX_BYTES = 150_000
+MAX_BYTES = 200_000
 DESKTOP = {"viewport": {"width": 1200, "height": 750}}
 PHONE = {
     "viewport": {"width": 390, "height": 780},
@@ -63,6 +66,39 @@ PICTURES = (
 )
 
 
+@dataclass(frozen=True)
+class OpsPicture:
+    """One picture of the ops page: on what, in which language, and how far down it is scrolled."""
+
+    name: str
+    screen: dict[str, Any]
+    scheme: str
+    locale: str
+    scroll_to: str = ""
+    """A `data-testid`; empty: the top."""
+
+
+OPS_DESKTOP = {"viewport": {"width": 1280, "height": 1180}}
+OPS_PICTURES = (
+    OpsPicture("ops-light-en", OPS_DESKTOP, "light", "en-GB"),
+    OpsPicture("ops-dark-zh", OPS_DESKTOP, "dark", "zh-CN"),
+    OpsPicture("ops-phone-light-zh", PHONE, "light", "zh-CN"),
+    OpsPicture("ops-phone-dark-en", PHONE, "dark", "en-GB", "visits"),
+    OpsPicture("ops-owners-light-en", OPS_DESKTOP, "light", "en-GB", "owners"),
+)
+TROUBLE = OpsPicture("ops-trouble-light-en", OPS_DESKTOP, "light", "en-GB")
+SOAK_VISITS = 100
+SOAK_MS = 600_000
+MODEST: dict[str, Any] = {
+    "agent": {
+        "kind": "builtin",
+        "builtin": {"first_token_seconds": 0.12, "tokens_per_second": 250, "words": 40, "slots": 4},
+    },
+    "voice": {"tts": {"engine": "tone", "seconds_per_sentence": 0.04, "slots": 1}},
+}
+"""An agent and a voice that take their time, as those of a real character do."""
+
+
 async def draw(browser: Browser, url: str, picture: Picture) -> None:
     """One picture into its file."""
     context = await browser.new_context(
@@ -83,17 +119,71 @@ async def draw(browser: Browser, url: str, picture: Picture) -> None:
             await chat.by("new-chat").click()
         for line in talk:
             await chat.say_and_hear(line)
-    await chat.page.mouse.move(0, 0)
-    await chat.page.evaluate(
+    await shoot(chat.page, picture.name)
+    await context.close()
+
+
+async def shoot(page: Page, name: str) -> None:
+    """What the page shows, once it is still, into a file."""
+    await page.mouse.move(0, 0)
+    await page.evaluate(
         "() => new Promise(done => { document.activeElement.blur();"
         " requestAnimationFrame(() => requestAnimationFrame(done)) })"
     )
-    file = FOLDER / f"{picture.name}.png"
-    await chat.page.screenshot(path=str(file))
+    file = FOLDER / f"{name}.png"
+    await page.screenshot(path=str(file))
     size = file.stat().st_size
     print(f"{file.relative_to(ROOT)}: {size / 1000:.0f} KB")
     assert size <= MAX_BYTES, "too large for the repository"
+
+
+async def draw_ops(browser: Browser, url: str, picture: OpsPicture) -> None:
+    """One picture of the ops page at this address, as it is now."""
+    context = await browser.new_context(
+        color_scheme="dark" if picture.scheme == "dark" else "light",
+        locale=picture.locale,
+        reduced_motion="reduce",
+        **picture.screen,
+    )
+    ops = await OpsPage.new(context, url)
+    await ops.open()
+    if picture.scroll_to == "owners":
+        await ops.open_tree()
+        await ops.page.locator(".owners-tools button").first.click()
+        await ops.by("stack-button").last.click()
+        await expect(ops.by("stack")).to_contain_text("await")
+    if picture.scroll_to:
+        await ops.by(picture.scroll_to).evaluate(
+            "(element) => scrollBy(0, element.getBoundingClientRect().top - 76)"
+        )
+    await shoot(ops.page, picture.name)
     await context.close()
+
+
+async def chat_pictures(browser: Browser, folder: Path) -> None:
+    """Those of the chat page."""
+    async with ServerProcess(folder, {"agent": AT_ONCE}) as server:
+        for picture in PICTURES:
+            await draw(browser, server.url, picture)
+
+
+async def ops_pictures(browser: Browser, folder: Path) -> None:
+    """Those of the ops page, after a soak from it, while somebody talks."""
+    async with ServerProcess(folder, MODEST) as server:
+        url = f"{server.url}/ops"
+        context = await browser.new_context(locale="en-GB", reduced_motion="reduce")
+        ops = await OpsPage.new(context, url)
+        await ops.open()
+        await ops.start_soak(SOAK_VISITS, "mixed")
+        await expect(ops.by("soak-verdict")).to_be_visible(timeout=SOAK_MS)
+        chat = await ChatPage.new(context, server.url)
+        await chat.open()
+        for picture in OPS_PICTURES:
+            await chat.say("Tell me a long story.")
+            await draw_ops(browser, url, picture)
+        await context.close()
+    async with OpsStage(with_trouble()) as stage:
+        await draw_ops(browser, stage.url, TROUBLE)
 
 
 async def main() -> None:
@@ -102,14 +192,15 @@ async def main() -> None:
     if program is None:
         sys.exit("Screenshots need a Chromium: scripts/setup-services installs it or says how to.")
     FOLDER.mkdir(exist_ok=True)
+    wanted = sys.argv[1:] or ["chat", "ops"]
     with tempfile.TemporaryDirectory() as folder:
-        async with (
-            ServerProcess(Path(folder), {"agent": AT_ONCE}) as server,
-            async_playwright() as playwright,
-        ):
+        async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-            for picture in PICTURES:
-                await draw(browser, server.url, picture)
+            for name, draw_all in {"chat": chat_pictures, "ops": ops_pictures}.items():
+                if name in wanted:
+                    place = Path(folder, name)
+                    place.mkdir()
+                    await draw_all(browser, place)
             await browser.close()
 
 

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, expect
 from tests.browser.conftest import NewPage
 from tests.browser.ops_page import OpsPage
 from tests.browser.test_reconnect import start
-from tests.helpers.server_process import ServerProcess
+from tests.helpers.server_process import FAST, ServerProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -203,3 +203,28 @@ async def test_language_and_theme_are_kept_and_shared(
     await expect(chat.by("new-chat")).to_have_text("新对话")
     await expect(chat.page.locator("html")).to_have_attribute("data-theme", "dark")
     await context.close()
+
+
+async def test_the_door(tmp_path: Path, context: BrowserContext) -> None:
+    """A token for operators: log-in and back, a soak gets in, a session that has ended is renewed on the page."""
+    token = "an-ops-token-of-thirty-letters"
+    settings = {"agent": FAST, "security": {"ops_token": token, "trust_loopback": False}}
+    async with ServerProcess(tmp_path, settings) as first:
+        port = first.port
+        ops = OpsPage(await context.new_page(), f"{first.url}/ops")
+        await ops.page.goto(ops.url)
+        await ops.page.get_by_label("Token").fill(token)
+        await ops.page.get_by_role("button", name="Log in").click()
+        await ops.live()
+        await ops.start_soak(2)
+        await expect(ops.by("soak-verdict")).to_be_visible(timeout=SOAK_MS)
+        await expect(ops.by("soak")).to_have_attribute("data-state", "finished")
+        await context.clear_cookies()
+        first.kill()
+    async with ServerProcess(tmp_path, settings, args=("--port", str(port))):
+        await expect(ops.by("login")).to_be_visible(timeout=20_000)
+        await ops.by("login-token").fill(token)
+        await ops.by("login-submit").click()
+        await ops.live()
+        await ops.open_tree()
+        assert not ops.unexpected()

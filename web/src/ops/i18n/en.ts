@@ -54,7 +54,7 @@ export const en = {
   "facts.process": "Process",
   "abandoned.title": "Abandoned tasks: {n}",
   "abandoned.text": "They did not end when their owner closed and are still running. Each is a defect: it holds what it uses.",
-  "abandoned.earlier": "Ended by now, of those abandoned earlier: {n}.",
+  "abandoned.earlier": "Abandoned earlier and ended since: {n}.",
   "abandoned.said": "Abandoned tasks: {n}.",
   "visits.title": "Visits",
   "visits.band": "Grey band: where first replies lay at the start ({low} to {high})",

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { canceller } from "../client/places";
 import { useOps, useView } from "./context";
 import { Icon } from "./icons";
+import { Place } from "./place";
 import { Stack } from "./stack";
 
 export function Abandoned(): JSX.Element | null {
@@ -30,11 +31,17 @@ export function Abandoned(): JSX.Element | null {
             </div>
             <dl>
               <dt>{t("task.owner")}</dt>
-              <dd>{task.owner}</dd>
+              <dd>
+                <Place text={task.owner} />
+              </dd>
               <dt>{t("task.started-at")}</dt>
-              <dd>{task.site}</dd>
+              <dd>
+                <Place text={task.site} />
+              </dd>
               <dt>{t("task.who-cancelled")}</dt>
-              <dd>{task.cancelled_by === null ? t("task.nobody") : canceller(task.cancelled_by)}</dd>
+              <dd>
+                <Place text={task.cancelled_by === null ? t("task.nobody") : canceller(task.cancelled_by)} />
+              </dd>
             </dl>
             <Stack task={task.id} name={task.name} />
           </li>

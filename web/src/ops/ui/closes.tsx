@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useOps, useView } from "./context";
+import { Place } from "./place";
 import { Table } from "./table";
 
 const FIRST = 10;
@@ -26,7 +27,11 @@ export function Closes(): JSX.Element {
     ...(close.abandoned.length > 0 ? { tone: "bad" as const } : {}),
     cells: {
       time: clocks.seconds(close.t),
-      owner: <code>{close.owner}</code>,
+      owner: (
+        <code>
+          <Place text={close.owner} />
+        </code>
+      ),
       reason: close.reason,
       took: figure(close.duration_ms, "ms"),
       ended: figure(close.ended, "count"),

@@ -7,6 +7,7 @@ import { canceller, lastPart } from "../client/places";
 import { allPaths, branches, joinPages, opened, type Branch } from "../client/tree";
 import { useOps, useView } from "./context";
 import { Icon } from "./icons";
+import { Place } from "./place";
 import { Stack } from "./stack";
 
 const PAGE = 300;
@@ -234,9 +235,13 @@ function Task({ task }: { task: OpsTask }): JSX.Element {
         </span>
         <span class="owner-age">{age(task.age_s)}</span>
       </div>
-      <p class="task-site">{t("task.site", { site: task.site })}</p>
+      <p class="task-site">
+        <Place text={t("task.site", { site: task.site })} />
+      </p>
       {task.cancelled_by !== null && (
-        <p class="task-cancelled">{t("task.cancelled-by", { who: canceller(task.cancelled_by) })}</p>
+        <p class="task-cancelled">
+          <Place text={t("task.cancelled-by", { who: canceller(task.cancelled_by) })} />
+        </p>
       )}
       <Stack task={task.id} name={task.name} />
     </li>
