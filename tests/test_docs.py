@@ -12,7 +12,7 @@ import yaml
 
 from greenroom.cli import app
 from greenroom.config.characters import CharacterStore
-from greenroom.config.settings import LimitSettings, Settings, load_settings
+from greenroom.config.settings import LimitSettings, OpsSettings, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGLISH, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"
@@ -173,3 +173,27 @@ def test_greenroom_commands_and_options_exist(path: Path) -> None:
         assert command in COMMANDS, f"{short(path)} names greenroom {command}, which is no command"
         options = {name for parameter in COMMANDS[command].params for name in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", arguments)) <= options, f"greenroom {command} {arguments}"
+
+
+@pytest.mark.parametrize("path", [ROOT / "docs" / "ops.md", ROOT / "docs" / "ops.zh-CN.md"], ids=short)
+def test_the_settings_of_the_ops_room_are_told(path: Path) -> None:
+    """Every setting is in the table, with its default where that is a plain number."""
+    rows = re.findall(
+        r"^\| (`.*?) \| (.*?) \|", path.read_text(encoding="utf-8").split("\n| ---")[-1], re.MULTILINE
+    )
+    told = {name: row[1] for row in rows for name in CODE.findall(row[0])}
+    for name, field in OpsSettings.model_fields.items():
+        assert name in told
+        if (
+            isinstance(field.default, int)
+            and not isinstance(field.default, bool)
+            and name != "subscriber_bytes"
+        ):
+            assert str(field.default) in told[name]
+
+
+def test_both_languages_of_the_ops_room_say_the_same() -> None:
+    """Headings, tables, lists and code blocks follow each other in the same order."""
+    english, chinese = ROOT / "docs" / "ops.md", ROOT / "docs" / "ops.zh-CN.md"
+    assert shape(english) == shape(chinese)
+    assert blocks(english, "yaml") == blocks(chinese, "yaml")
