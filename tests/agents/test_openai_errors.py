@@ -7,7 +7,14 @@ from email.utils import format_datetime
 
 import pytest
 
-from greenroom.agents.openai_errors import MAX_QUOTE, Provider, empty_reply, retry_after, status_error
+from greenroom.agents.openai_errors import (
+    MAX_QUOTE,
+    Provider,
+    empty_reply,
+    retry_after,
+    status_error,
+    stream_error,
+)
 
 PROVIDER = Provider("http://host/v1", "m", "the environment variable MY_KEY", True, "sk-secret")
 
@@ -17,6 +24,20 @@ def test_quotes_are_short_and_without_the_key() -> None:
     assert PROVIDER.quote("bad sk-secret\n\nkey") == "bad … key"
     assert len(PROVIDER.quote("x" * 1000)) == MAX_QUOTE + 1
     assert "sk-secret" not in repr(PROVIDER)
+
+
+def test_a_provider_that_repeats_the_request_is_not_quoted() -> None:
+    """Personas and other people's words do not come back in an error, whole, in part, or with other white space."""
+    persona = "You are Mira, a lighthouse keeper.\nYour secret is the parrot."
+    provider = Provider("http://host/v1", "m", "x", True, "sk-secret", private=persona)
+    for said in (
+        f"bad prompt: {persona}",
+        "messages[0]: 'Your secret is the parrot.'",
+        "a lighthouse keeper. Your secret",
+    ):
+        assert provider.quote(said) == ""
+        assert "parrot" not in str(stream_error(provider, said))
+    assert provider.quote("You are out of quota.") == "You are out of quota."
 
 
 def test_missing_key_and_wrong_key() -> None:

@@ -23,7 +23,7 @@ from time import monotonic
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 
 FAST: dict[str, Any] = {
     "kind": "builtin",

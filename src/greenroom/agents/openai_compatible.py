@@ -124,13 +124,13 @@ class OpenAICompatibleEngine(AgentEngine):
             self._base_url,
             body,
             settings,
-            self._provider(),
+            self._provider(request),
             self._offered,
             self._sleep,
             self._jitter,
         )
 
-    def _provider(self) -> Provider:
+    def _provider(self, request: ChatRequest | None = None) -> Provider:
         settings = self._settings
         if settings.api_key is not None:
             source = "agent.openai.api_key in the configuration"
@@ -139,7 +139,10 @@ class OpenAICompatibleEngine(AgentEngine):
         else:
             source = "an environment variable, and its name into agent.openai.api_key_env"
         url = without_user(self._base_url)
-        return Provider(url, self._model, source, self._key is not None, self._key or "")
+        private = ""
+        if request is not None:
+            private = "\n".join([request.system, *(message.content for message in request.messages)])
+        return Provider(url, self._model, source, self._key is not None, self._key or "", private)
 
     async def _offered(self) -> list[str] | None:
         """The models the provider lists, None if it does not say; never raises but for cancellation."""

@@ -12,6 +12,9 @@ from .base import AgentError
 MAX_QUOTE = 200
 """Characters of the provider's own message that are passed on."""
 
+REPEATED = 24
+"""As many characters of the request in a row are taken for a repetition of it."""
+
 SHOWN_MODELS = 10
 
 
@@ -27,13 +30,20 @@ class Provider:
     has_key: bool
     secret: str = ""
     """The key itself, only to be cut out of what the provider says."""
+    private: str = ""
+    """What was sent: persona and talk. A provider that repeats it in an error is not quoted."""
 
     def quote(self, text: str) -> str:
-        """The provider's own words, short and without the key."""
+        """The provider's own words, short, without the key; nothing if they repeat what it was sent."""
         if self.secret:
             text = text.replace(self.secret, "…")
         text = " ".join(text.split())
-        return text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE] + "…"
+        text = text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE] + "…"
+        return "" if self._repeats(text) else text
+
+    def _repeats(self, text: str) -> bool:
+        sent = " ".join(self.private.split())
+        return any(text[at : at + REPEATED] in sent for at in range(len(text) - REPEATED + 1))
 
     def __repr__(self) -> str:
         return f"Provider({self.url!r}, {self.model!r})"
@@ -146,7 +156,8 @@ def garbage(provider: Provider) -> AgentError:
 
 
 def stream_error(provider: Provider, said: str) -> AgentError:
-    return AgentError(f"The model provider reported an error: {provider.quote(said)}", retryable=True)
+    words = provider.quote(said)
+    return AgentError(f"The model provider reported an error{f': {words}' if words else '.'}", retryable=True)
 
 
 def empty_reply(provider: Provider, finish_reason: str | None, reasoned: bool) -> AgentError:

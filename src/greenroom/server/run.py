@@ -120,7 +120,8 @@ def _run_loop(main: Coroutine[Any, Any, int]) -> int:
 async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
     began = monotonic()
     tokens = load_tokens(settings)
-    secrets.add(*(token.value for token in tokens))
+    secrets.add(*(token.value for token in tokens), settings.agent.openai.key(os.environ))
+    secrets.add(*(os.environ.get(source.key_env) for source in settings.sources if source.key_env))
     if (problem := refuse_to_be_open(settings, tokens)) is not None:
         raise ConfigError([problem])
     tls = _tls(settings)
