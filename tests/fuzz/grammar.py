@@ -102,7 +102,9 @@ def nearly(chance: Random) -> dict[str, Any]:
         case 2:
             found[name] = chance.choice(NUMBERS)
         case 3:
-            found["type"] = chance.choice((found["type"].upper(), found["type"] + " ", "audio", "control", "quit", ""))
+            found["type"] = chance.choice(
+                (found["type"].upper(), found["type"] + " ", "audio", "control", "quit", "")
+            )
         case _:
             found[name] = junk(chance)
     return found

@@ -35,7 +35,13 @@ def test_bytes(name: str) -> None:
     """Only what it promises is raised, whatever it reads."""
     target = TARGETS[name]
 
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=150,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(
         st.one_of(
             st.builds(mutated, st.sampled_from(SEEDS[name]), st.randoms(use_true_random=False)),

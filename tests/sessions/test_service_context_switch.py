@@ -377,3 +377,20 @@ async def test_wake_words_come_and_go_with_the_character(stage: Stage) -> None:
     stage.engine("beta").start_ends(AgentError("no"))
     await stage.settle()
     assert client.context.wake_word_manager is machine
+
+
+@staged
+async def test_a_page_that_goes_while_its_character_loads(stage: Stage) -> None:
+    """Ready, or failed, when nobody is there any more to be told: that is no failure of the server."""
+    for name, error in (("beta", None), ("gamma", AgentError("no room"))):
+        client = await stage.open()
+        await client.send("fetch-configs", watch=True)
+        stage.ready = False
+        await switch(client, f"{name}.yaml")
+        init = client.context._init.current
+        assert init is not None
+        client.context.outbox.close("connection lost")
+        stage.engine(name).start_ends(error)
+        await stage.settle()
+        assert init.exception() is None
+        await client.context.close()

@@ -12,6 +12,7 @@ a newer switch cancels it before it can install anything. Until an init has succ
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -172,9 +173,13 @@ class ServiceContext:
 
     def _start_init(self) -> None:
         try:
-            self._init.start(self._finish_heavy_init, self.character)
+            self._init.start(self._init_while_open, self.character)
         except ScopeClosed:
             raise OutboxClosed("the page was closed") from None
+
+    async def _init_while_open(self, character: Character) -> None:
+        with suppress(OutboxClosed):  # the page went meanwhile: there is nobody to tell
+            await self._finish_heavy_init(character)
 
     async def _finish_heavy_init(self, character: Character) -> None:
         """The slow part of a switch. Installs its result without a pause, so a cancel leaves nothing."""
