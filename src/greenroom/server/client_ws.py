@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from uvicorn.protocols.utils import ClientDisconnected
 
 from greenroom.config.errors import ConfigError
 from greenroom.server.security.visitor import Visitor, visitor_of
@@ -83,6 +84,8 @@ class ClientEndpoint:
             reason = await self._serve(context, receive)
         except OutboxClosed as error:
             reason = str(error)
+        except ClientDisconnected:
+            reason = "gone before it was let in"
         except asyncio.CancelledError:
             reason = "cancelled"
             raise

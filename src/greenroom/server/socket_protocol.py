@@ -126,6 +126,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return self.transport.get_write_buffer_size()
 
     async def send(self, message: Any) -> None:
+        if not self.handshake_complete and self.transport.is_closing():
+            # Gone before it was let in, or answered for the application by a shutdown: uvicorn would pass over
+            # an `accept`, and take what follows for a second answer.
+            raise ClientDisconnected
         await super().send(message)
         if self.close_timer is not None and message["type"] == "websocket.close":
             self.close_timer.cancel()
