@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from greenroom.cli import app
+from greenroom.lab import commands
 from greenroom.lab.faults import FAULTS, FaultProcess
 from greenroom.lab.record import load
 from greenroom.lab.soak_command import Wanted, run_soak
@@ -71,6 +72,7 @@ def test_only_servers_here_are_looked_into():
         ({"url": "ws://127.0.0.1:1/"}, "start the server"),
         ({"url": "ws://127.0.0.1:1/", "pid": 2**22 + 1}, "no process"),
         ({"script": Path("nowhere.yaml")}, "nowhere.yaml"),
+        ({"url": "ws://127.0.0.1:1/?token=s3cret"}, "ws://127.0.0.1:1/client-ws?…"),
     ],
 )
 def test_mistakes_of_usage_end_with_2(wanted: dict[str, object], words: str):
@@ -145,7 +147,23 @@ def test_the_faults_are_listed():
     assert all(name in result.output and what in result.output for name, what in FAULTS.items())
 
 
-@pytest.mark.parametrize("arguments", [["soak", "--visits", "0"], ["soak", "--lang", "fr"], ["report"]])
+@pytest.mark.parametrize(
+    ("lines", "token", "headers"),
+    [
+        ([], None, {}),
+        (["X-Key: a:b"], None, {"X-Key": "a:b"}),
+        (["A: 1", "B:2"], "t", {"A": "1", "B": "2", "Authorization": "Bearer t"}),
+    ],
+)
+def test_headers_and_token_become_headers(lines: list[str], token: str | None, headers: dict[str, str]):
+    """A header is what stands before the first colon; a token is sent as bearer."""
+    assert commands._headers(lines, token) == headers
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["soak", "--visits", "0"], ["soak", "--lang", "fr"], ["soak", "--header", "nonsense"], ["report"]],
+)
 def test_wrong_options_end_with_2(arguments: list[str]):
     """Values out of range are refused before anything starts."""
     assert runner.invoke(app, arguments).exit_code == 2

@@ -173,16 +173,30 @@ def _blocked(visit: Visit) -> None:
         visit.bystander = visit.stall = 0.15
 
 
-def _read(sample: Sample) -> None:
-    sample.reads = 100 + sample.visit * (sample.visit + 1) // 2
-
-
 def _both(*changes: Change) -> Change:
     def apply(run: Run) -> None:
         for change in changes:
             change(run)
 
     return apply
+
+
+def _two_children(sample: Sample) -> None:
+    """A pool that is filled when it is first used."""
+    sample.children = 0 if sample.visit < 5 else 2
+
+
+def _spinning_children(run: Run) -> None:
+    for quiet in run.quiets:
+        quiet.child_cpu = 0.0 if quiet.visit < 5 else 0.9
+
+
+def _busy(visit: Visit) -> None:
+    """Others take the cores in the second half, and everything takes longer by half of the waiting."""
+    if visit.number > 25:
+        visit.waited = 0.4 + visit.number * 13 % 10 / 10
+        for name in ("first_reply", "whole_reply"):
+            add(name, visit.waited / 2)(visit) if getattr(visit, name) is not None else None
 
 
 CAUSES: dict[str, tuple[Change, set[str]]] = {
@@ -208,8 +222,16 @@ CAUSES: dict[str, tuple[Change, set[str]]] = {
     "pollers in step": (resting(5, 0.02), {"polling"}),
     "a spinning loop": (resting(100, 1.0), {"idle-spin"}),
     "a blocking call": (visits(_blocked), {"loop-blocked"}),
-    "files at each open": (_both(samples(_read), visits(lambda v: add("opened", 0.002 * v.number)(v))),
-                           {"files-at-open"}),
+    "files at each open": (visits(lambda v: setattr(v, "reads", 4 + 3 * v.number)), {"files-at-open"}),
+    "many files at each open": (visits(lambda v: setattr(v, "reads", 6000 + v.number)), {"files-at-open"}),
+    "reads that scatter": (visits(lambda v: setattr(v, "reads", 4 + v.number * 7 % 5)), set()),
+    "slow opens": (visits(lambda v: add("opened", 0.002 * v.number)(v)), {"files-at-open"}),
+    "children that spin": (_both(samples(_two_children), lambda run: _spinning_children(run)), {"idle-spin"}),
+    "a pool of children": (samples(_two_children), set()),
+    "pollers beside replies": (_both(resting(200, 0.02), glowing("early"), glowing("flip")), {"polling"}),
+    "peers that stay": (lambda run: run.kept.extend([61.0, 61.0, 60.5]), {"peers-kept"}),
+    "peers let go": (lambda run: run.let_go.extend([51.0, 51.0, 50.5]), set()),
+    "a busy machine": (visits(lambda v: _busy(v)), set()),
     "slow handshakes": (visits(lambda v: add("connect", 0.002 * v.number)(v)), {"connect-slowing"}),
 }  # fmt: skip
 
@@ -226,6 +248,70 @@ def test_each_cause_is_named_and_nothing_else(name: str, seed: int):
     assert verdict.outcome == ("growing" if expected else "flat")
     assert verdict.exit_code == (1 if expected else 0)
     assert all(cause.evidence and cause.evidence_zh for cause in verdict.causes)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_model_that_takes_as_long_as_it_likes_is_flat(seed: int):
+    """Replies between 0.3 and 3 s, of any length, in no order: nothing grows and nobody is blamed."""
+    rng = random.Random(seed)
+    run = sound_run(100, seed)
+    for visit in run.visits:
+        if visit.first_reply is not None:
+            visit.first_reply = rng.uniform(0.3, 3.0)
+            visit.whole_reply = visit.first_reply + rng.uniform(0.5, 6.0)
+    verdict = judge(run)
+    assert (verdict.failing, verdict.causes) == ([], [])
+
+
+def test_memory_that_has_settled_is_not_growing():
+    """An allocator that keeps more for the first three quarters, and then no more, has found its level."""
+    run = sound_run(100)
+    for sample in run.samples:
+        sample.memory = 100 * MB + min(sample.visit, 70) * 200_000
+    verdict = judge(run)
+    assert (verdict.trends["memory"].status, verdict.outcome) == ("saturated", "flat")
+
+
+def _abrupt_run(replies: list[float], recovery: list[float], wakeups: float = 2.0) -> Run:
+    """Pages closed in mid-reply, and in between somebody who waits."""
+    run = Run("ws://127.0.0.1:1/client-ws", "abrupt", patience=60, recovery=recovery)
+    run.quiets.append(Quiet(0, "rest", 0.5, 0.001, 0.001, 2.0))
+    for reply in replies:
+        number = len(run.visits) + 1
+        run.visits.append(Visit(number, "patient", "calm" if number == 1 else "late", first_reply=reply, sent=1,
+                                sound=True))  # fmt: skip
+        run.visits.append(Visit(number + 1, "late", "patient", sent=1))
+        run.quiets.append(Quiet(number + 1, "late", 0.3, 0.001, 0.001, wakeups))
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "causes"),
+    [
+        (_abrupt_run([1.0] * 8, [1.0] * 3), set()),
+        (_abrupt_run([1, 2, 4, 8, 12], [1.0] * 3), {"speech-held"}),
+        (
+            _abrupt_run([1, 2, 4, 8, 12], [1.0] * 3, 200.0),
+            {"replies-running", "provider-slots", "speech-held"},
+        ),
+        (_abrupt_run([1, 2, 3, 4, 5], [4.0] * 3), {"speech-held", "prompt-growing"}),
+    ],
+    ids=["sound", "speech", "replies", "a prompt that stays long"],
+)
+def test_abrupt_closes_alone_tell_what_they_leave(run: Run, causes: set[str]):
+    """Without calm visits to compare with, it is told by the first one, the windows, and the rest afterwards."""
+    assert {cause.name for cause in judge(run).causes} == causes
+
+
+def test_what_vanished_peers_hold_is_not_held_against_the_server():
+    """Files and memory that go when the peers go are no leak; files that stay are."""
+    run = sound_run()
+    run.mode = "half-open"
+    for sample in run.samples[1:-1]:
+        sample.fds = 20 + sample.visit // 2
+    assert "fds" not in judge(run).trends
+    run.samples[-1].fds = 45
+    assert judge(run).trends["fds"].status == "growing"
 
 
 def test_growth_without_a_visible_cause_is_admitted():

@@ -69,11 +69,14 @@ async def test_the_sound_server_serves_every_manner_and_keeps_nothing():
         assert not world.pages
 
 
-@pytest.mark.parametrize("fault", ["fire-and-forget", "speech-after-close", "untracked-init"])
-async def test_what_a_closed_page_began_goes_on(fault: str):
+@pytest.mark.parametrize(
+    ("fault", "manner"),
+    [("fire-and-forget", "early"), ("speech-after-close", "late"), ("untracked-init", "flip")],
+)
+async def test_what_a_closed_page_began_goes_on(fault: str, manner: str):
     """With these defects work is under way when no page is left; without them there is none."""
     async with World(frozenset({fault}), QUICK) as world:
-        await pay(world, "polite", "late", "flip")
+        await pay(world, "polite", manner)
         assert world.forgotten.statistics().running
 
 
@@ -94,10 +97,11 @@ async def test_loops_outlive_their_page(fault: str):
 
 
 async def test_shared_memory_makes_replies_longer():
-    """The fifth page's reply is longer than the first's, though it never spoke before."""
+    """The last page's reply is longer than the first's, though it never spoke before."""
     async with World(frozenset({"shared-memory"}), QUICK) as world:
-        visits = await pay(world, *["polite"] * 9)
-        assert visits[-1].whole_reply > visits[0].whole_reply * 1.15
+        # A busy machine can hold up any one of them.
+        visits = await pay(world, *["polite"] * 21)
+        assert min(visit.whole_reply for visit in visits[-4:]) > min(v.whole_reply for v in visits[:4]) * 1.15
 
 
 async def test_histories_are_read_at_each_open():

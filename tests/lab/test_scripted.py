@@ -23,6 +23,7 @@ from greenroom.lab.script import Http, read_script
 from greenroom.lab.scripted import ScriptVisitor
 from greenroom.lab.soak import Options, Soak
 from greenroom.lab.verdict import judge
+from greenroom.lab.visitors import Unreachable
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "lab"
 TOKEN_CHAT = read_script(EXAMPLES / "token-chat.yaml")
@@ -188,6 +189,58 @@ async def test_a_language_server_is_soaked(tmp_path: Path, monkeypatch: pytest.M
     assert [visit.error for visit in run.visits] == [None] * 4
     assert all(visit.first_reply and visit.opened for visit in run.visits)
     assert run.samples[-1].memory
+
+
+@pytest.mark.skipif(importlib.util.find_spec("livereload") is None, reason="livereload is not installed")
+async def test_a_development_server_is_soaked_in_every_manner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """livereload, as it comes from the package index, under examples/lab/livereload.yaml: mixed, and flat."""
+    monkeypatch.setattr("greenroom.lab.soak.FINAL_REST_SECONDS", 0.1)
+    monkeypatch.setattr("greenroom.lab.soak.REST_SECONDS", 0.1)
+    script = read_script(EXAMPLES / "livereload.yaml")
+    port = free_port()
+    log = (tmp_path / "livereload.log").open("wb")
+    process = subprocess.Popen(  # noqa: ASYNC220 - a moment
+        [
+            sys.executable, "-c", "from livereload.cli import main; main()",
+            "--host", "127.0.0.1", "--port", str(port), str(tmp_path),
+        ],
+        stdout=log,
+        stderr=log,
+    )  # fmt: skip
+    url = f"ws://127.0.0.1:{port}/livereload"
+    try:
+
+        async def listening() -> bool:
+            try:
+                await ScriptVisitor(script, url, 5.0).bystander()
+            except Unreachable:
+                return False
+            return True
+
+        await eventually("the development server", listening, 20)
+        visitor = ScriptVisitor(script, url, 10.0)
+        run = await Soak(url, visitor, Options("mixed", 40), tree=ProcessTree(process.pid)).go()
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+    assert [visit.error for visit in run.visits] == [None] * 40
+    assert {visit.manner for visit in run.visits} == {"polite", "silent", "early", "late"}
+    assert judge(run).causes == []
+
+
+async def test_a_request_that_is_refused_is_told_with_what_to_do(chat: Chat):
+    """The bystander cannot come in: the status is named, and nobody there is told as that."""
+    refused = msgspec.structs.replace(TOKEN_CHAT, before=[Http("/broken")])
+    with pytest.raises(Unreachable, match="answered 500"):
+        await ScriptVisitor(refused, chat.url, 5.0).bystander()
+    nobody = f"ws://127.0.0.1:{free_port()}/ws"
+    with pytest.raises(Unreachable, match="start the server first"):
+        await ScriptVisitor(
+            msgspec.structs.replace(TOKEN_CHAT, before=[Http("/start")]), nobody, 5.0
+        ).bystander()
 
 
 def free_port() -> int:

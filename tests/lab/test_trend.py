@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.lab.verdict.trend import MOST_POINTS, Point, trend
+from greenroom.lab.verdict.trend import MOST_POINTS, Point, scatter, start, trend
 
 SEED = 20_260_101
 
@@ -107,3 +107,34 @@ def test_any_series_gets_an_answer(values: list[float], margin: float):
     """Ties, constants and wild numbers are judged without an error, and the interval is in order."""
     found = trend([Point(number, value) for number, value in enumerate(values)], margin)
     assert found.low <= found.high
+
+
+def test_the_scatter_is_found_beside_a_trend():
+    """The standard deviation between visits, whatever they rise by, and in spite of a few wild ones."""
+    points = series(300, lambda n: 1 + 0.05 * n, noise=0.2)
+    points[::20] = [Point(p.visit, p.value + 9) for p in points[::20]]
+    assert scatter(points) == pytest.approx(0.2, rel=0.25)
+    assert scatter([]) == 0.0
+
+
+def test_the_start_is_the_level_before_the_trend():
+    """The first quarter of a steep line is not taken for its beginning."""
+    assert start(series(100, lambda n: 1 + 0.1 * n)) == pytest.approx(1.1, abs=0.1)
+    assert start([]) == 0.0
+
+
+def test_what_scatters_is_flat_within_its_tolerance():
+    """Undecided by the margin alone, flat if so much may be tolerated; real growth is growth all the same."""
+    points = series(12, lambda n: 1.0 + 3.0 * (n * 7 % 12) / 12)
+    assert trend(points, 0.3).status == "not enough visits"
+    assert trend(points, 0.3, tolerance=5.0).status == "flat"
+    steep = series(40, lambda n: 2.0 + 0.2 * n, noise=0.8)
+    assert trend(steep, 0.3, tolerance=2.0).status == "growing"
+
+
+def test_what_settles_late_is_saturated_only_if_it_may():
+    """A rise that ends before the last quarter is growth, except for a figure that is known to settle."""
+    points = series(100, lambda n: min(n, 74) * 1.0)
+    assert trend(points, 5).status == "growing"
+    assert trend(points, 5, settles=True).status == "saturated"
+    assert trend(series(100, lambda n: n * 1.0), 5, settles=True).status == "growing"

@@ -20,6 +20,7 @@ JSON over WebSocket. Ends with 0 (flat), 1 (growing, or a defect named), 2 (usag
     greenroom soak ws://127.0.0.1:12393/client-ws --visits 100 --report out.html
     greenroom soak 12393 --mode abrupt --restart-command "systemctl restart olv"
     greenroom soak ws://127.0.0.1:9000/ws --script chat.yaml --assert-flat --json run.json
+    greenroom soak wss://chat.example.org/client-ws --token "$TOKEN" --mode polite
 
 **Modes**: mixed (tells causes apart; the default), polite, abrupt, burst, switch, half-open, room.
 """
@@ -66,6 +67,21 @@ def soak(
         Optional[Path],  # noqa: UP045
         typer.Option(help="YAML script for a server with another protocol (see examples/lab)."),
     ] = None,
+    token: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="Sent as `Authorization: Bearer …`; an environment variable is in no list of processes.",
+            envvar="GREENROOM_TOKEN",
+            show_default=False,
+        ),
+    ] = None,
+    header: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="A header of each request, as `Name: value`; repeatable."),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="With wss://, accept any certificate.")
+    ] = False,
     assert_flat: Annotated[
         bool, typer.Option("--assert-flat", help="End with 1 unless it is proven flat.")
     ] = False,
@@ -84,6 +100,7 @@ def soak(
     lang: LangOption = "en",
 ) -> None:
     from greenroom.lab.soak_command import Wanted, run_soak
+    from greenroom.lab.visitors import Access
 
     limit = visits or (50 if duration is None else 1_000_000)
     raise typer.Exit(
@@ -91,6 +108,7 @@ def soak(
             Wanted(
                 url=url, mode=mode, visits=limit, parallel=parallel, duration=duration, think=think_time,
                 patience=patience, pid=pid, script=script, assert_flat=assert_flat,
+                access=Access(_headers(header or [], token), insecure),
                 restart_command=restart_command, json=json_path, report=report_path, language=_language(lang),
                 lines=jsonl,
             )
@@ -144,6 +162,21 @@ def faults(
     if sentences is not None:
         options += ["--sentences", str(sentences)]
     main([*options, "--host", host, "--port", str(port), "--time-scale", str(time_scale)])
+
+
+def _headers(lines: list[str], token: str | None) -> dict[str, str]:
+    """The headers of `--header` and `--token`; a line that is none is an error of usage."""
+    found: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip().isascii() or " " in name.strip() or not name.strip():
+            raise typer.BadParameter(
+                f"{line!r} is no header; one looks like 'X-Api-Key: abc'", param_hint="--header"
+            )
+        found[name.strip()] = value.strip()
+    if token is not None:
+        found["Authorization"] = f"Bearer {token}"
+    return found
 
 
 def _language(text: str) -> str:

@@ -15,38 +15,50 @@ from websockets.exceptions import ConnectionClosed
 
 from greenroom.lab.plan import MANNERS
 from greenroom.lab.record import Visit
+from greenroom.lab.vanished import Vanished
 from greenroom.lab.visitors import (
     FAILURES,
+    Access,
     Bystanding,
     Gone,
     PingBystander,
+    Unreachable,
     Visitor,
     dial,
+    linger,
+    shown,
     why_unreachable,
 )
 
 QUESTIONS = ("fetch-backgrounds", "fetch-configs", "fetch-history-list", "create-new-history")
 ANSWERS = frozenset({"background-files", "config-files", "history-list", "new-history-created"})
 SPOKEN = ("audio", "audio-stream-start", "audio-stream-chunk")
-MAX_HELD = 20
-"""Half-open connections kept at the same time."""
+PLACEHOLDERS = frozenset({"Thinking...", "AI wants to speak something...", "Connection established"})
+OPEN_SECONDS = 10.0
+"""How long the first page waits for what a page asks when it opens; what has not come then never does."""
 SAY = "Tell me something about your day, please, with a few details."
 
 
 class OlvPage:
     """One connection; fills in a visit as it goes."""
 
-    def __init__(self, visit: Visit, patience: float) -> None:
+    def __init__(self, visit: Visit, visitor: OlvVisitor) -> None:
         self.visit = visit
-        self.patience = patience
+        self.patience = visitor.patience
         self.configs: list[str] = []
+        self._visitor = visitor
+        self.greeted = False
+        self.missing: set[str] = set()
+        """Answers that are still to come."""
         self.socket: ClientConnection
         self._asked = 0.0
         self._parts: list[float] = []
+        self._texts: list[float] = []
+        """When subtitles came: the reply, if nothing is spoken."""
 
     async def connect(self, url: str) -> None:
         began = perf_counter()
-        self.socket = await dial(url, self.patience)
+        self.socket = await dial(url, self.patience, access=self._visitor.access)
         self.visit.connect = perf_counter() - began
 
     async def send(self, kind: str, **fields: Any) -> None:
@@ -61,7 +73,13 @@ class OlvPage:
         elif kind == "control" and message.get("text") == "conversation-chain-end":
             self.visit.ends += 1
         elif kind in SPOKEN:
-            self._part(message)
+            if message.get("audio"):
+                self.visit.sound = True
+            self._part()
+        elif kind == "full-text" and self._asked and message.get("text") not in PLACEHOLDERS:
+            self._texts.append(perf_counter())
+            if self._visitor.by_text:
+                self._part()
         elif kind == "backend-synth-complete":
             await self.send("frontend-playback-complete")
         elif kind == "config-files":
@@ -71,10 +89,8 @@ class OlvPage:
             self.visit.error = str(message.get("message", "error"))[:200]
         return message
 
-    def _part(self, message: dict[str, Any]) -> None:
+    def _part(self) -> None:
         now = perf_counter()
-        if message.get("audio"):
-            self.visit.sound = True
         if self.visit.first_reply is None and self._asked:
             self.visit.first_reply = now - self._asked
         self._parts.append(now)
@@ -84,11 +100,12 @@ class OlvPage:
         began = perf_counter()
         while (await self.receive()).get("type") != "set-model-and-conf":
             pass
+        self.greeted = True
         for kind in QUESTIONS:
             await self.send(kind)
-        missing = set(ANSWERS)
-        while missing:
-            missing.discard(str((await self.receive()).get("type")))
+        self.missing = set(self._visitor.answers)
+        while self.missing:
+            self.missing.discard(str((await self.receive()).get("type")))
         self.visit.opened = perf_counter() - began
 
     async def ask(self, text: str) -> None:
@@ -111,6 +128,9 @@ class OlvPage:
         while self.visit.ends < count:
             await self.receive()
         self.visit.whole_reply = perf_counter() - self._asked
+        if self.visit.first_reply is None and self._texts:
+            self._visitor.by_text = True
+            self.visit.first_reply = self._texts[0] - self._asked
 
     def finish(self) -> None:
         """Note the pace of the reply."""
@@ -130,26 +150,37 @@ class OlvVisitor(Visitor):
         url: of the client WebSocket.
         patience: seconds after which a visit gives up.
         think: seconds a visitor looks at the page before asking, and at the reply before leaving.
+        access: what it takes to be let in.
     """
 
     manners: ClassVar[frozenset[str]] = frozenset(MANNERS)
 
-    def __init__(self, url: str, patience: float = 60.0, think: float = 0.0) -> None:
+    def __init__(
+        self, url: str, patience: float = 60.0, think: float = 0.0, access: Access | None = None
+    ) -> None:
         self._url = url
-        self._patience = patience
+        self.patience = patience
+        self.access = access or Access()
+        self.notes = []
+        self.answers = ANSWERS
+        """What this server answers when a page opens; the bystander finds out."""
+        self.by_text = False
+        """Whether replies come as subtitles only; the first visit finds out."""
         self._think = think
-        self._held: deque[OlvPage] = deque()
+        self.vanished = Vanished()
         self._slowest_turn = 0.5
         """Of the whole replies so far: how long an end that never comes is waited for."""
         self._quickest = patience
         self._latest: deque[float] = deque(maxlen=3)
         """First replies of the latest polite visits; abrupt ones wait one and a half times the quickest."""
+        self._shortest: float | None = None
+        """From the first reply to the whole one, at least."""
 
     async def pay(self, visit: Visit) -> None:
-        page = OlvPage(visit, self._patience)
+        page = OlvPage(visit, self)
         connected = left = False
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self.patience):
                 await page.connect(self._room_url() if visit.manner == "room" else self._url)
                 connected = True
                 await page.open()
@@ -158,7 +189,7 @@ class OlvVisitor(Visitor):
             left = visit.manner in ("early", "late", "patient", "switch", "flip", "half-open")
         except TimeoutError:
             visit.timed_out = True
-            visit.error = visit.error or f"no answer within {self._patience:g} s"
+            visit.error = visit.error or f"no answer within {self.patience:g} s"
         except ConnectionClosed as error:
             visit.error = f"the server closed the connection: {error}"
         except (*FAILURES, ValueError) as error:
@@ -179,7 +210,9 @@ class OlvVisitor(Visitor):
                 await page.ask(SAY)
                 await page.until_ends(1)
                 self._slowest_turn = max(self._slowest_turn, visit.whole_reply or 0.0)
-                self._latest.append(visit.first_reply or self._patience)
+                self._latest.append(visit.first_reply or self.patience)
+                lasts = (visit.whole_reply or 0.0) - (visit.first_reply or 0.0)
+                self._shortest = min(lasts, self._shortest or lasts)
             case "early":
                 await page.ask(SAY)
                 await page.until_started()
@@ -193,7 +226,7 @@ class OlvVisitor(Visitor):
                 await self._switch(page, visit.manner == "switch")
             case "half-open":
                 await page.ask(SAY)
-                self._hold(page)
+                self.vanished.add(page.socket)
             case "room":
                 await self._room(page)
             case _:
@@ -205,9 +238,17 @@ class OlvVisitor(Visitor):
                 await page.until_first()
         except TimeoutError:
             pass  # Nobody waits that long.
-        if self._think:
-            await asyncio.sleep(self._think)
+        await self._listen(page, self._think + linger(None if patient else self._shortest))
         page.vanish()
+
+    async def _listen(self, page: OlvPage, seconds: float) -> None:
+        """Hear more of the reply."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await page.receive()
+        except TimeoutError:
+            pass
 
     async def _burst(self, page: OlvPage) -> None:
         """Two messages at once. A server may queue, join or supersede them; what it begins it must end."""
@@ -234,15 +275,9 @@ class OlvVisitor(Visitor):
         else:
             page.vanish()
 
-    def _hold(self, page: OlvPage) -> None:
-        page.socket.transport.pause_reading()
-        self._held.append(page)
-        if len(self._held) > MAX_HELD:
-            self._held.popleft().vanish()
-
     async def _room(self, page: OlvPage) -> None:
         """A second viewer watches what the first one asks."""
-        viewer = OlvPage(Visit(page.visit.number, "room"), self._patience)
+        viewer = OlvPage(Visit(page.visit.number, "room"), self)
         await viewer.connect(self._room_url())
         try:
             await viewer.open()
@@ -250,21 +285,34 @@ class OlvVisitor(Visitor):
             viewer._asked = perf_counter()
             while not viewer.visit.ends:
                 await viewer.receive()
+            # Both are sent the same; what the other viewer heard was heard while it came.
+            page.visit.first_reply, page.visit.pace = viewer.visit.first_reply, viewer.visit.pace
             await page.until_ends(1)
         finally:
             await viewer.socket.close()
 
     def _room_url(self) -> str:
         parts = urlsplit(self._url)
-        return urlunsplit((parts.scheme, parts.netloc, "/proxy-ws", "", ""))
+        return urlunsplit((parts.scheme, parts.netloc, "/proxy-ws", parts.query, ""))
 
     async def bystander(self) -> Bystanding:
         """A page that sends heartbeats; protocol pings, where the server knows no heartbeat."""
-        page = OlvPage(Visit(0, "bystander"), self._patience)
+        page = OlvPage(Visit(0, "bystander"), self)
         try:
             await page.connect(self._url)
-            async with asyncio.timeout(self._patience):
+        except FAILURES as error:
+            raise why_unreachable(self._url, error) from error
+        try:
+            async with asyncio.timeout(min(self.patience, OPEN_SECONDS)):
                 await page.open()
+        except TimeoutError as error:
+            if not page.greeted:
+                raise Unreachable(
+                    f"{shown(self._url)} lets a page in but does not greet it with set-model-and-conf: it speaks "
+                    "another protocol than Open-LLM-VTuber's; describe it in a script (--script)"
+                ) from error
+            self.answers -= page.missing
+            self.notes.append(f"this server does not answer a page with {', '.join(sorted(page.missing))}")
         except (*FAILURES, ConnectionClosed, ValueError) as error:
             raise why_unreachable(self._url, error) from error
         found = _HeartbeatBystander(page)
@@ -275,9 +323,19 @@ class OlvVisitor(Visitor):
             return PingBystander(page.socket)
         return found
 
+    async def check(self, mode: str) -> None:
+        if mode != "room":
+            return
+        page = OlvPage(Visit(0, "bystander"), self)
+        try:
+            await page.connect(self._room_url())
+        except FAILURES as error:
+            reason = why_unreachable(self._room_url(), error)
+            raise Unreachable(f"this server has no rooms to visit: {reason}") from error
+        await page.socket.close()
+
     async def finish(self) -> None:
-        while self._held:
-            self._held.popleft().vanish()
+        self.vanished.cut()
 
 
 class _HeartbeatBystander(Bystanding):

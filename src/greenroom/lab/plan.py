@@ -56,7 +56,7 @@ _ROUNDS: dict[str, tuple[Block, ...]] = {
         ("silent", ":settle"), ("switch", ":settle"), _FLIP,
     ),
     "polite": (*[("polite",)] * 7, ("polite", ":rest")),
-    "abrupt": (*[("late",)] * 8, ("patient",)),
+    "abrupt": (*[("late",)] * 4, ("late", ":glow"), *[("late",)] * 3, ("patient",)),
     "burst": (("burst",), ("burst",), ("polite",), ("burst",), ("burst",), ("polite", ":rest")),
     "switch": (("switch", ":settle"), _FLIP, ("polite", ":rest")),
     "half-open": (("half-open", "half-open", "half-open", "polite"), (":rest",)),

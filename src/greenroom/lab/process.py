@@ -33,6 +33,8 @@ class Activity:
     wakeups: int
     waited: float = 0.0
     """Seconds it was ready to run, but others had the cores."""
+    children: float = 0.0
+    """CPU seconds of the processes born since, as far as the latest sample knew them."""
 
 
 def find_by_port(port: int) -> int:
@@ -100,7 +102,7 @@ class ProcessTree:
         except psutil.Error:
             return found
         found.cpu, found.memory, found.threads, found.fds = cpu, int(memory), int(threads), int(fds)
-        found.reads, found.read_bytes = self._reads()
+        found.reads, found.read_bytes = self.reads()
         self._children(found)
         return found
 
@@ -122,7 +124,17 @@ class ProcessTree:
                     wakeups += switches.voluntary + switches.involuntary
         except (OSError, ValueError, psutil.Error):
             return self._coarse_activity()
-        return Activity(cpu, wakeups, waited)
+        return Activity(cpu, wakeups, waited, self._child_cpu())
+
+    def _child_cpu(self) -> float:
+        spent = 0.0
+        for process in self._seen.values():
+            try:
+                times = process.cpu_times()
+            except psutil.Error:
+                continue
+            spent += times.user + times.system
+        return spent
 
     def _coarse_activity(self) -> Activity | None:
         """For kernels without schedstat, and for a thread that ended while it was looked at."""
@@ -136,7 +148,8 @@ class ProcessTree:
     def _living_core(self) -> list[psutil.Process]:
         return [process for process in self._core if process is self.root or process.is_running()]
 
-    def _reads(self) -> tuple[int | None, int | None]:
+    def reads(self) -> tuple[int | None, int | None]:
+        """Read calls and bytes read so far; None where the kernel does not tell."""
         if not LINUX:
             return None, None
         calls = size = 0

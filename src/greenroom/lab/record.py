@@ -54,6 +54,8 @@ class Visit:
     """The same from when the page was open: what the conversation does to others."""
     cpu: float | None = None
     """CPU time of the server during the visit."""
+    reads: int | None = None
+    """Read calls of the server from the connect to when the page was open."""
     waited: float | None = None
     """How long the server and the lab were ready to run during the visit, but others had the cores."""
 
@@ -94,6 +96,8 @@ class Quiet:
     """The same with the time it was ready to run while others had the cores: what it would take if alone."""
     wakeups: float
     """Times a thread of the server was put on a core, per second."""
+    child_cpu: float = 0.0
+    """Share of one core that processes took which were born since the beginning."""
 
 
 @dataclass
@@ -117,6 +121,12 @@ class Run:
     quiets: list[Quiet] = field(default_factory=list)
     died: int | None = None
     """The visit after which the server's process was gone."""
+    recovery: list[float] = field(default_factory=list)
+    """First replies after the visits, when the server had been left alone for a while (abrupt mode)."""
+    let_go: list[float] = field(default_factory=list)
+    """Seconds after which the server closed the connections of peers that had vanished…"""
+    kept: list[float] = field(default_factory=list)
+    """… and for how long it has kept those it still had at the end."""
     restart: dict[str, float] = field(default_factory=dict)
     """First replies `before` and `after` a restart, if one was asked for."""
     notes: list[str] = field(default_factory=list)

@@ -16,17 +16,20 @@ from websockets.exceptions import ConnectionClosed
 
 from greenroom.lab.record import Visit
 from greenroom.lab.script import Heartbeat, Http, Script, Step, fill, matches, pick
+from greenroom.lab.vanished import Vanished
 from greenroom.lab.visitors import (
     FAILURES,
+    Access,
     Bystanding,
     Gone,
     PingBystander,
+    Unreachable,
     Visitor,
     dial,
+    linger,
+    refusal,
     why_unreachable,
 )
-
-MAX_HELD = 20
 
 
 class _Page:
@@ -39,12 +42,13 @@ class _Page:
         self.socket: ClientConnection | None = None
         self._asked = 0.0
 
-    async def connect(self, url: str, patience: float) -> None:
+    async def connect(self, url: str, patience: float, access: Access) -> None:
         headers = fill(self.script.headers, self.variables)
         began = perf_counter()
         self.socket = await dial(
             str(fill(url, self.variables)),
             patience,
+            access=access,
             headers=headers,
             subprotocols=self.script.subprotocols or None,
         )
@@ -108,14 +112,24 @@ class ScriptVisitor(Visitor):
         {"silent", "polite", "early", "late", "patient", "half-open"}
     )
 
-    def __init__(self, script: Script, url: str, patience: float = 60.0, think: float = 0.0) -> None:
+    def __init__(
+        self,
+        script: Script,
+        url: str,
+        patience: float = 60.0,
+        think: float = 0.0,
+        access: Access | None = None,
+    ) -> None:
         self._script = script
         self._url = url
         self._patience = patience
         self._think = think
-        self._held: deque[_Page] = deque()
+        self._access = access or Access()
+        self.notes = []
+        self.vanished = Vanished()
         self._quickest = patience
         self._latest: deque[float] = deque(maxlen=3)
+        self._shortest: float | None = None
         self._http: httpx.AsyncClient | None = None
 
     async def pay(self, visit: Visit) -> None:
@@ -124,7 +138,7 @@ class ScriptVisitor(Visitor):
         try:
             async with asyncio.timeout(self._patience):
                 await self._requests(self._script.before, page)
-                await page.connect(self._url, self._patience)
+                await page.connect(self._url, self._patience, self._access)
                 await page.open()
                 self.on_opened()
                 await self._behave(page, visit)
@@ -161,6 +175,9 @@ class ScriptVisitor(Visitor):
             case "polite":
                 await page.ask()
                 self._latest.append(visit.first_reply or self._patience)
+                if visit.whole_reply is not None and visit.first_reply is not None:
+                    lasts = visit.whole_reply - visit.first_reply
+                    self._shortest = min(lasts, self._shortest or lasts)
             case "early":
                 await page.ask("sent")
                 page.socket.transport.abort()
@@ -171,13 +188,12 @@ class ScriptVisitor(Visitor):
                         await page.ask("first_reply")
                 except TimeoutError:
                     pass  # Nobody waits that long.
+                if visit.manner == "late":
+                    await asyncio.sleep(linger(self._shortest))
                 page.socket.transport.abort()
             case "half-open":
                 await page.ask("sent")
-                page.socket.transport.pause_reading()
-                self._held.append(page)
-                if len(self._held) > MAX_HELD:
-                    self._drop(self._held.popleft())
+                self.vanished.add(page.socket)
             case _:
                 pass
 
@@ -186,11 +202,20 @@ class ScriptVisitor(Visitor):
         try:
             async with asyncio.timeout(self._patience):
                 await self._requests(self._script.before, page)
-                await page.connect(self._url, self._patience)
+                await page.connect(self._url, self._patience, self._access)
                 await page.open()
         except KeyError as error:
-            raise why_unreachable(self._url, ValueError(f"the script needs {error.args[0]!r}")) from error
-        except (*FAILURES, ConnectionClosed, httpx.HTTPError, httpx.InvalidURL, _BadStatus) as error:
+            raise Unreachable(f"the script needs {error.args[0]!r}, which is not there") from error
+        except httpx.ConnectError as error:
+            address = _http_base(self._url)
+            raise Unreachable(f"nothing listens at {address} ({error}): start the server first") from error
+        except _BadStatus as error:
+            raise Unreachable(f"{error}: {refusal(error.status)}") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(
+                f"a request before the visit fails: {type(error).__name__} {error}: check `before` in the script"
+            ) from error
+        except (*FAILURES, ConnectionClosed) as error:
             raise why_unreachable(self._url, error) from error
         assert page.socket is not None
         inner: Bystanding = PingBystander(page.socket)
@@ -199,35 +224,35 @@ class ScriptVisitor(Visitor):
         return _Leaving(inner, self, page)
 
     async def finish(self) -> None:
-        while self._held:
-            self._drop(self._held.popleft())
+        self.vanished.cut()
 
     async def aclose(self) -> None:
         """Close the HTTP client."""
         if self._http is not None:
             await self._http.aclose()
 
-    def _drop(self, page: _Page) -> None:
-        if page.socket is not None:
-            page.socket.transport.abort()
-
     async def _requests(self, requests: Sequence[Http], page: _Page) -> None:
         for request in requests:
             if self._http is None:
-                self._http = httpx.AsyncClient(timeout=self._patience, trust_env=False)
+                self._http = httpx.AsyncClient(
+                    timeout=self._patience, trust_env=False, verify=not self._access.insecure,
+                    headers=dict(self._access.headers),
+                )  # fmt: skip
             url = urljoin(_http_base(self._url), str(fill(request.url, page.variables)))
             answer = await self._http.request(
                 request.method, url, json=fill(request.json, page.variables),
                 headers=fill(request.headers, page.variables),
             )  # fmt: skip
             if answer.status_code != request.status and (request.status or answer.status_code >= 400):
-                raise _BadStatus(f"{request.method} {url} answered {answer.status_code}")
+                raise _BadStatus(answer.status_code, f"{request.method} {url} answered {answer.status_code}")
             for name, path in request.save.items():
                 page.variables[name] = pick(answer.json(), path)
 
 
 class _BadStatus(Exception):
-    pass
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class _ScriptBystander(Bystanding):

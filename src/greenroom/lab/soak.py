@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import platform
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,16 +19,20 @@ from greenroom import __version__
 from greenroom.lab.plan import MODES, Step, steps
 from greenroom.lab.process import ProcessTree, own_wait
 from greenroom.lab.record import Quiet, Run, Visit
-from greenroom.lab.visitors import Bystanding, Gone, Visitor
+from greenroom.lab.verdict.rules_replies import RECOVERY_SECONDS
+from greenroom.lab.visitors import Gone, Visitor
+from greenroom.lab.watch import Watch
 from greenroom.tasks import TaskScope
 
-HEARTBEAT_SECONDS = 0.05
-HUSH_SECONDS = 0.015
 REST_SECONDS = 0.5
 FINAL_REST_SECONDS = 2.0
 GIVE_UP_AFTER = 3
 """Replies in a row that did not come in time: more of them would show nothing new."""
 UNREACHED_LIMIT = 5
+KEPT_SECONDS = 60.0
+"""Protocol pings every 20 s, 20 s for the answer and 10 s for the close, as is usual, have ended by then."""
+LOOK_SECONDS = 0.5
+RECOVERY_VISITS = 3
 
 
 @dataclass(frozen=True)
@@ -39,72 +44,6 @@ class Options:
     parallel: int = 1
     duration: float | None = None
     """Seconds; the run ends when either this or the visits are used up."""
-
-
-class _Watch:
-    """The bystander page: heartbeats while visits go on, silence in the windows."""
-
-    def __init__(self, page: Bystanding) -> None:
-        self._page = page
-        self._worst = 0.0
-        self._later = 0.0
-        self._best = 0.0
-        self._lag = 0.0
-        self._opened = 0.0
-        self._since: float | None = None
-        self._awake = asyncio.Event()
-        self.gone: str | None = None
-
-    async def run(self) -> None:
-        while self.gone is None:
-            await self._awake.wait()
-            began = self._since = perf_counter()
-            try:
-                await self._page.round_trip()
-            except Gone as error:
-                self.gone = str(error)
-            else:
-                spent = perf_counter() - began
-                self._worst = max(self._worst, spent)
-                if began >= self._opened:
-                    self._later = max(self._later, spent)
-                self._best = min(self._best or spent, spent)
-            self._since = None
-            began = perf_counter()
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            if not self._awake.is_set():
-                continue
-            self._lag = max(self._lag, perf_counter() - began - HEARTBEAT_SECONDS)
-
-    def wake(self) -> None:
-        self._awake.set()
-
-    async def hush(self) -> None:
-        """No further heartbeats; gives the one under way, and the close of the last page, a moment."""
-        self._awake.clear()
-        await asyncio.sleep(HUSH_SECONDS)
-        deadline = perf_counter() + HEARTBEAT_SECONDS
-        while self._since is not None and perf_counter() < deadline:  # noqa: ASYNC110 - some 15 ms
-            await asyncio.sleep(HUSH_SECONDS)
-
-    def opened(self) -> None:
-        """The visitor's page is open: what begins from now on is the conversation's doing."""
-        self._opened = perf_counter()
-        self._later = 0.0
-
-    def take(self, waited: float = 0.0) -> tuple[float | None, float | None]:
-        """The worst round trip since the last call, and the worst since the page was open.
-
-        Less `waited`, the time in which the server could not run, and less what the lab itself was late.
-        """
-        waiting = perf_counter() - self._since if self._since is not None else 0.0
-        excuse = waited + (self._lag if self._lag >= 0.01 else 0.0)
-        found: list[float | None] = []
-        for worst, counts in ((self._worst, True), (self._later, (self._since or 0.0) >= self._opened)):
-            worst = max(worst, waiting if counts else 0.0)
-            found.append(max(self._best, worst - excuse) if worst else None)
-        self._worst = self._later = self._lag = self._best = 0.0
-        return found[0], found[1]
 
 
 class Soak:
@@ -138,11 +77,13 @@ class Soak:
         self._tasks = tasks
         self._on_visit = on_visit
         self._began = monotonic()
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
         self._late = 0
         self._unreached = 0
         self._baseline = 0.0
         """Wake-ups per second of the server at rest, before the visits."""
+        self._read: int | None = None
+        """Read calls of the server when the latest page was open."""
 
     async def go(self) -> Run:
         """Carry the plan out. Raises Unreachable if there is nobody to visit."""
@@ -150,9 +91,10 @@ class Soak:
         async with TaskScope("soak", threads=2, close_timeout=3.0) as scope:
             self._scope = scope
             page = await self._visitor.bystander()
-            self._watch = _Watch(page)
+            await self._visitor.check(self._options.mode)
+            self._watch = Watch(page, self._waited)
             if self._options.parallel == 1:
-                self._visitor.on_opened = self._watch.opened
+                self._visitor.on_opened = self._opened
             watching = scope.start(self._watch.run, name="bystander")
             self._began = monotonic()
             try:
@@ -165,7 +107,10 @@ class Soak:
                             self.run.notes.append(reason)
                         break
                     await (self._visits(step) if step.window is None else self._watch_step(step))
+                await self._patiently()
                 await self._visitor.finish()
+                if self._options.mode == "abrupt" and self.run.died is None:
+                    await self._recover()
                 await self._settle("rest")
                 await self._window("rest", len(self.run.visits), FINAL_REST_SECONDS)
                 if self._tree is not None:
@@ -177,6 +122,14 @@ class Soak:
                 with contextlib.suppress(Gone):
                     await page.leave()
         self.run.seconds = monotonic() - self._began
+        self.run.notes += self._visitor.notes
+        errors = Counter(visit.error for visit in self.run.visits if visit.error)
+        if errors:
+            (error, times), *others = errors.most_common()
+            more = f", and {sum(count for _, count in others)} with others" if others else ""
+            self.run.notes.append(
+                f"of {len(self.run.visits)} visits {times} ended with an error: {error}{more}"
+            )
         return self.run
 
     def _over(self, step: Step) -> str | None:
@@ -211,13 +164,16 @@ class Soak:
         before = self._tree.activity() if self._tree else None
         lab_before = own_wait()
         if count == 1:
+            read, self._read = self._tree.reads()[0] if self._tree is not None else None, None
             await self._visitor.pay(visits[0])
+            if read is not None and self._read is not None:
+                visits[0].reads = self._read - read
         else:
             for job in [self._scope.start(self._visitor.pay, visit) for visit in visits]:
                 await job.wait()
         after = self._tree.activity() if self._tree else None
         waited = max(0.0, after.waited - before.waited) if before is not None and after is not None else 0.0
-        worst, stall = self._watch.take(waited)
+        worst, stall = self._watch.take()
         for visit in visits:
             visit.bystander, visit.stall = worst, stall
             visit.waited = waited + own_wait() - lab_before
@@ -231,6 +187,15 @@ class Soak:
             await self._sample(len(self.run.visits))
         self._on_visit(self.run)
 
+    def _waited(self) -> float:
+        found = self._tree.activity() if self._tree is not None else None
+        return found.waited if found is not None else 0.0
+
+    def _opened(self) -> None:
+        assert self._watch is not None
+        self._watch.opened()
+        self._read = self._tree.reads()[0] if self._tree is not None else None
+
     def _count(self, visit: Visit) -> None:
         if visit.connect is None:
             self._unreached += 1
@@ -241,6 +206,29 @@ class Soak:
         elif visit.first_reply is not None:
             self._late = 0
 
+    async def _patiently(self) -> None:
+        """In the half-open mode, wait until the server has let the first vanished peers go, or should have."""
+        vanished = self._visitor.vanished
+        ages = vanished.look()
+        while self._options.mode == "half-open" and ages and ages[-1] < KEPT_SECONDS:
+            await asyncio.sleep(LOOK_SECONDS)
+            ages = vanished.look()
+        self.run.let_go, self.run.kept = vanished.let_go, ages
+
+    async def _recover(self) -> None:
+        """Leave the server alone, and see what a visit meets then."""
+        assert self._watch is not None
+        worst = max((v.first_reply or 0.0 for v in self.run.visits), default=0.0)
+        if any(visit.timed_out for visit in self.run.visits):
+            worst = RECOVERY_SECONDS
+        await self._watch.hush()
+        await asyncio.sleep(min(RECOVERY_SECONDS, 0.5 + 2 * worst))
+        for _ in range(RECOVERY_VISITS):
+            visit = Visit(len(self.run.visits), "polite")
+            await self._visitor.pay(visit)
+            if visit.first_reply is not None:
+                self.run.recovery.append(visit.first_reply)
+
     # -- watching --------------------------------------------------------------------------------------------
 
     async def _watch_step(self, step: Step) -> None:
@@ -249,11 +237,23 @@ class Soak:
         if step.window == "settle":
             await self._settle(step.after)
         elif step.window == "glow":
+            await self._watch_hush(self._farewell_seconds())
             await self._window(step.after, step.number, self._glow_seconds())
         else:
             await self._settle(step.after)
             await self._window("rest", step.number, REST_SECONDS)
             await self._sample(step.number)
+
+    async def _watch_hush(self, seconds: float) -> None:
+        assert self._watch is not None
+        await self._watch.hush()
+        await asyncio.sleep(seconds)
+
+    def _farewell_seconds(self) -> float:
+        """What a sound server may take to clean up after a page, such as to store what was said."""
+        whole = [visit.whole_reply for visit in self.run.visits if visit.whole_reply is not None]
+        first = [visit.first_reply for visit in self.run.visits if visit.first_reply is not None]
+        return min(0.25, 0.1 * min(whole or first, default=0.5))
 
     def _glow_seconds(self) -> float:
         """Short against a reply: the visit that follows must still meet what the closed pages left."""
@@ -272,7 +272,8 @@ class Soak:
             cpu = max(0.0, found.cpu - before.cpu) / spent
             wakeups = max(0, found.wakeups - before.wakeups) / spent
             wanted = cpu + max(0.0, found.waited - before.waited) / spent
-            self.run.quiets.append(Quiet(visit, after, spent, cpu, wanted, wakeups))
+            children = max(0.0, found.children - before.children) / spent
+            self.run.quiets.append(Quiet(visit, after, spent, cpu, wanted, wakeups, children))
 
     async def _settle(self, after: str) -> None:
         """Wait until the server is as quiet as at first, at most two whole replies (and at least 50 ms)."""

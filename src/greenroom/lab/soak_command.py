@@ -26,7 +26,7 @@ from greenroom.lab.soak import Options, Soak
 from greenroom.lab.target import BadAddress, CannotStart, OwnServer, port_of, task_counter, websocket_url
 from greenroom.lab.verdict import Verdict, judge
 from greenroom.lab.verdict.figures import median_of
-from greenroom.lab.visitors import Unreachable, Visitor
+from greenroom.lab.visitors import Access, Unreachable, Visitor, shown
 from greenroom.tasks import TaskScope
 
 USAGE = 2
@@ -53,6 +53,7 @@ class Wanted:
     report: Path | None = None
     language: str = "en"
     lines: bool = False
+    access: Access = Access()  # noqa: RUF009 - frozen
 
 
 def run_soak(wanted: Wanted, console: Console | None = None) -> int:
@@ -116,6 +117,7 @@ def _measure(
         run = asyncio.run(_soak(wanted, url, tree, script, lines or progress))
     run.server = server
     run.patience = wanted.patience
+    run.url = shown(url)
     if note:
         run.notes.append(note)
     return run
@@ -139,10 +141,10 @@ async def _soak(
 ) -> Run:
     visitor: Visitor
     if script is None:
-        visitor = OlvVisitor(url, wanted.patience, wanted.think)
+        visitor = OlvVisitor(url, wanted.patience, wanted.think, wanted.access)
     else:
-        visitor = ScriptVisitor(script, url, wanted.patience, wanted.think)
-    counter = await task_counter(url) if script is None else None
+        visitor = ScriptVisitor(script, url, wanted.patience, wanted.think, wanted.access)
+    counter = await task_counter(url, wanted.access) if script is None else None
     try:
         options = Options(wanted.mode, wanted.visits, wanted.parallel, wanted.duration)
         soak = Soak(url, visitor, options, tree=tree, tasks=counter, on_visit=on_visit)

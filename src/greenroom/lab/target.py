@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from greenroom.lab.visitors import token_header
+from greenroom.lab.visitors import Access
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 START_SECONDS = 30.0
@@ -62,13 +62,13 @@ def port_of(url: str) -> int | None:
     return parts.port or (443 if parts.scheme == "wss" else 80)
 
 
-async def task_counter(url: str) -> TaskCounter | None:
+async def task_counter(url: str, access: Access) -> TaskCounter | None:
     """Something that asks the server how many tasks it has; None if this one does not tell. Close it."""
     parts = urlsplit(url)
     address = urlunsplit(
         ("https" if parts.scheme == "wss" else "http", parts.netloc, "/ops/statistics.json", "", "")
     )
-    counter = TaskCounter(address)
+    counter = TaskCounter(address, access)
     if await counter() is None:
         await counter.aclose()
         return None
@@ -78,9 +78,11 @@ async def task_counter(url: str) -> TaskCounter | None:
 class TaskCounter:
     """Call it for the number of tasks; None if the server does not say."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, access: Access) -> None:
         self._address = address
-        self._client = httpx.AsyncClient(timeout=5.0, trust_env=False, headers=token_header())
+        self._client = httpx.AsyncClient(
+            timeout=5.0, trust_env=False, headers=dict(access.headers), verify=not access.insecure
+        )
 
     async def __call__(self) -> int | None:
         try:

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import inspect
 import os
+import socket
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from greenroom.lab.record import Visit
+from greenroom.lab.vanished import Vanished
 
 _PROXY: dict[str, Any] = {"proxy": None} if "proxy" in inspect.signature(connect.__init__).parameters else {}
 
 
 class Unreachable(Exception):
     """The server cannot be spoken to at all; the text says what to check."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What it takes to be let in: headers of each request, and whether any certificate will do."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    insecure: bool = False
+
+    def ssl(self, url: str) -> ssl.SSLContext | None:
+        """How to check the certificate: the usual way (None), or not at all."""
+        if not (self.insecure and url.startswith("wss:")):
+            return None
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
 
 
 class Visitor(ABC):
@@ -27,6 +48,9 @@ class Visitor(ABC):
     """What it can do."""
     on_opened: Callable[[], None] = staticmethod(lambda: None)
     """Called when a page is open, before it says anything."""
+    vanished: Vanished
+    notes: list[str]
+    """What the user should know about how this server was visited."""
 
     @abstractmethod
     async def pay(self, visit: Visit) -> None:
@@ -35,6 +59,9 @@ class Visitor(ABC):
     @abstractmethod
     async def bystander(self) -> Bystanding:
         """Open a page that only looks how quickly it is answered. Raises Unreachable."""
+
+    async def check(self, mode: str) -> None:  # noqa: B027 - most have nothing to check
+        """Look whether this server can be visited in this mode. Raises Unreachable."""
 
     @abstractmethod
     async def finish(self) -> None:
@@ -51,6 +78,17 @@ class Bystanding(ABC):
     @abstractmethod
     async def leave(self) -> None:
         """Close it."""
+
+
+def linger(lasts: float | None) -> float:
+    """Seconds that somebody stays after a reply has begun, who leaves in its middle.
+
+    Until then a server that generates faster than it speaks has queued most of what it wants to say.
+
+    Args:
+        lasts: from the first reply to the whole one; None if nobody has heard a whole one.
+    """
+    return 0.0 if lasts is None else min(2.0, 0.4 * lasts)
 
 
 class Gone(Exception):
@@ -73,39 +111,82 @@ class PingBystander(Bystanding):
         await self._socket.close()
 
 
-def token_header() -> dict[str, str]:
-    """What a server that asks for a token is shown: an environment variable is in no list of processes."""
-    token = os.environ.get("GREENROOM_TOKEN", "")
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
 async def dial(
     url: str,
     patience: float,
     *,
+    access: Access = Access(),
     headers: Mapping[str, str] | None = None,
     subprotocols: list[str] | None = None,
 ) -> ClientConnection:
-    """Open a WebSocket. Raises TimeoutError, OSError or websockets' InvalidHandshake.
-
-    The environment variable GREENROOM_TOKEN is shown to the server, if it is set.
-    """
+    """Open a WebSocket. Raises TimeoutError, OSError or websockets' InvalidHandshake."""
     options: dict[str, Any] = {"subprotocols": subprotocols} if subprotocols else {}
+    if (context := access.ssl(url)) is not None:
+        options["ssl"] = context
     return await connect(
         url, compression=None, max_size=None, ping_interval=None, open_timeout=patience, close_timeout=2,
-        additional_headers=token_header() | dict(headers or {}), **options, **_PROXY,
+        additional_headers={**access.headers, **(headers or {})}, **options, **_PROXY,
     )  # fmt: skip
+
+
+def shown(url: str) -> str:
+    """The address without what follows the question mark, which may be a token."""
+    return urlsplit(url)._replace(query="…" if "?" in url else "", fragment="").geturl()
 
 
 def why_unreachable(url: str, error: BaseException) -> Unreachable:
     """The same failure in words for the user."""
+    host, url = urlsplit(url).hostname, shown(url)
     if isinstance(error, InvalidURI):
         return Unreachable(f"{url} is no WebSocket address; one looks like ws://127.0.0.1:12393/client-ws")
-    if isinstance(error, InvalidHandshake):
-        return Unreachable(f"{url} answers, but not as a WebSocket ({error}): check the path")
+    if isinstance(error, InvalidStatus):
+        return Unreachable(f"{url} {refusal(error.response.status_code)}")
+    if isinstance(error, ConnectionClosed):
+        code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd is not None else (1006, "")
+        told = f"{code}{f' {reason!r}' if reason else ''}"
+        if code in (1008, 3000, 4001, 4003, 4401, 4403):
+            return Unreachable(f"{url} let a page in and closed it with {told}: {CREDENTIALS}")
+        return Unreachable(f"{url} let a page in and closed it with {told} before it had greeted it")
+    if isinstance(error, InvalidHandshake | EOFError | ConnectionResetError):
+        hint = "it may want wss://" if url.startswith("ws:") else "it may want ws://"
+        return Unreachable(f"{url} answers, but not as a WebSocket ({error}): check the path; {hint}")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Unreachable(
+            f"the certificate of {url} is not trusted ({getattr(error, 'verify_message', error)}): "
+            "--insecure accepts it"
+        )
+    if isinstance(error, ssl.SSLError):
+        return Unreachable(
+            f"{url} does not speak TLS ({getattr(error, 'reason', None) or error}): it may want ws://"
+        )
     if isinstance(error, TimeoutError):
-        return Unreachable(f"{url} does not answer in time")
-    return Unreachable(f"nothing listens at {url} ({error}): start the server first")
+        return Unreachable(
+            f"{url} does not answer in time: check host and port, or give it longer with --patience"
+        )
+    if isinstance(error, socket.gaierror):
+        return Unreachable(f"there is no host {host!r} ({error.strerror}): check the address")
+    if isinstance(error, OSError):
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        return Unreachable(f"nothing listens at {url} ({reason}): start the server first, or check the port")
+    return Unreachable(f"{url} answers with what is no message of the protocol ({error})")
+
+
+CREDENTIALS = "it wants credentials: --token TOKEN, --header 'Name: value', or ?token=… in the address"
+
+
+def refusal(status: int) -> str:
+    """What a status instead of a WebSocket means for the user."""
+    match status:
+        case 401 | 403:
+            return f"refuses with {status}: {CREDENTIALS}; some servers say 403 for a wrong path too"
+        case 404:
+            return "answers 404: there is a web server, but no WebSocket at this path"
+        case 301 | 302 | 307 | 308:
+            return f"answers {status}, a redirect: use the address it leads to"
+        case 429 | 503:
+            return f"answers {status}: it is full, or not ready yet; try again in a moment"
+        case _:
+            return f"answers {status}, but not as a WebSocket: check the path"
 
 
 FAILURES = (OSError, TimeoutError, InvalidHandshake, InvalidURI)

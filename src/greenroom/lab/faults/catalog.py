@@ -72,7 +72,7 @@ class Pace:
     """With shared memory: what each remembered turn adds to the time before the first token."""
     turns_per_sentence: float = 4.0
     """With shared memory: after so many remembered turns the reply is one sentence longer."""
-    per_connection: float = 0.005
+    per_connection: float = 0.01
     """With slow-connect: what each earlier connection adds to the handshake."""
     playback: float = 20.0
     """The longest wait for a page to say that it has played the reply."""

@@ -39,6 +39,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "fds-left": ("open files are left behind", "遗留打开的文件"),
     "threads-left": ("threads are left behind", "遗留线程"),
     "tasks-left": ("tasks are left behind", "遗留任务"),
+    "peers-kept": ("peers that have vanished are kept", "失联的连接一直不释放"),
     "registry-growing": ("what belongs to closed pages is kept", "已关闭页面的上下文未释放"),
     "memory-growing": ("memory grows with what is said", "内存随对话增长"),
     "polling": ("each visit leaves a polling loop", "每次访问遗留一个轮询循环"),
@@ -58,6 +59,8 @@ class Case:
     run: Run
     trends: Mapping[str, Trend]
     found: dict[str, Cause] = field(default_factory=dict)
+    spins: bool = False
+    """The server itself never sleeps, so how often it wakes means nothing."""
 
     def name(self, name: str, evidence: str, evidence_zh: str) -> None:
         self.found.setdefault(name, Cause(name, evidence, evidence_zh))
@@ -65,17 +68,22 @@ class Case:
     def rises(self, figure: str) -> bool:
         return figure in self.trends and self.trends[figure].rises
 
+    def grows(self, figure: str) -> bool:
+        """It keeps rising; one step, as a pool takes that is filled when first used, is no leak."""
+        return figure in self.trends and self.trends[figure].status == "growing"
+
 
 Rule = Callable[[Case], None]
 
 
 def find_causes(run: Run, trends: Mapping[str, Trend]) -> list[Cause]:
     """The causes that have evidence, most telling first."""
+    from greenroom.lab.verdict.rules_idle import IDLE_RULES
     from greenroom.lab.verdict.rules_replies import REPLY_RULES
     from greenroom.lab.verdict.rules_resources import RESOURCE_RULES
 
     case = Case(run, trends)
-    for rule in (*REPLY_RULES, *RESOURCE_RULES):
+    for rule in (*IDLE_RULES, *REPLY_RULES, *RESOURCE_RULES):
         rule(case)
     if not case.found and any(case.rises(name) for name in ("first_reply", "whole_reply")):
         case.name("unknown", "replies get slower; nothing else that can be seen from here does",

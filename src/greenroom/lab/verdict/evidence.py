@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from greenroom.lab.record import Quiet, Run, Sample, Visit
 from greenroom.lab.verdict.figures import disturbance
-from greenroom.lab.verdict.trend import Point
+from greenroom.lab.verdict.trend import Point, scatter
 
+TALK = ("polite", "patient")
+ENOUGH = 3
+TELLING = 6
 SPINNING = 0.15
 """Share of a core at rest from which on wake-ups mean nothing: what never sleeps is only ever put back."""
 
@@ -45,15 +48,10 @@ def after_abrupt(
 
     Each is compared with its neighbours, the calm one before and the calm one after, so that a figure
     that grows over the run does not hide the difference, nor make one. Certain: seven tenths of the
-    differences, and their median, exceed the margin (`least`, or a quarter of the usual). None with fewer
-    than two to compare.
+    differences, and their median, exceed the margin (`least`, a quarter of the usual, or what nine of ten
+    calm visits differ from their own neighbours by). None with fewer than two to compare.
     """
-    calm = [
-        (visit.number, found)
-        for visit in run.visits
-        if visit.manner in manners and visit.after == "calm" and visit.number > 1
-        and (found := read(visit)) is not None
-    ]  # fmt: skip
+    calm = _calm(run, read, manners)
     usual: list[float] = []
     more: list[float] = []
     for visit in run.visits:
@@ -67,11 +65,44 @@ def after_abrupt(
     if len(more) < 2:
         return None
     middle = statistics.median(more)
-    busy = disturbance(run, [Point(at, value) for at, value in calm])
-    margins = [max(least, 0.25 * value) + busy for value in usual]
+    # Few calm visits do not show what chance does; then the waiting for a core has to.
+    busy = disturbance(run, [Point(at, value) for at, value in calm]) if len(calm) < TELLING else 0.0
+    chance = max(_chance(calm), _chance(_calm(run, read, TALK)))
+    margins = [max(least, 0.25 * value, chance) + busy for value in usual]
     clear = sum(difference > margin for difference, margin in zip(more, margins, strict=True))
     certain = middle > statistics.median(margins) and clear >= 0.7 * len(more)
+    if len(more) < ENOUGH:
+        # Two visits can both be slow by chance, if slow ones are common.
+        certain = certain and min(more) > 5 * max(
+            scatter([Point(at, value) for at, value in found]) for found in (calm, _calm(run, read, TALK))
+        )
     return Shift(statistics.median(usual), middle, certain)
+
+
+def _calm(run: Run, read: Callable[[Visit], float | None], manners: Sequence[str]) -> list[tuple[int, float]]:
+    """Number and value of the visits of these manners before which nobody had left abruptly."""
+    return [
+        (visit.number, found)
+        for visit in run.visits
+        if visit.manner in manners and visit.after == "calm" and visit.number > 1
+        and (found := read(visit)) is not None
+    ]  # fmt: skip
+
+
+def _chance(calm: Sequence[tuple[int, float]]) -> float:
+    """How much longer than its neighbours a calm visit takes in nine of ten cases: a model is not a clock."""
+    found: list[float] = []
+    for index, (number, value) in enumerate(calm):
+        expected = _between([*calm[:index], *calm[index + 1 :]], number)
+        if expected is not None:
+            found.append(value - expected)
+    if len(found) < 2:
+        return 0.0
+    found.sort()
+    place = 0.9 * (len(found) - 1)
+    low = int(place)
+    high = min(low + 1, len(found) - 1)
+    return max(0.0, found[low] + (place - low) * (found[high] - found[low]))
 
 
 def _between(calm: Sequence[tuple[int, float]], number: int) -> float | None:
@@ -148,8 +179,8 @@ def left_behind(run: Run, read: Callable[[Sample], float | None], least: float) 
     return Left(count, count / (last_visit - first_visit), steady)
 
 
-def memory_by_manner(run: Run) -> dict[str, float]:
-    """Bytes that a visit of each manner leaves, from one sample to the next; mean without extremes."""
+def memory_by_manner(run: Run) -> dict[str, list[float]]:
+    """Bytes that each visit of a manner left, from one sample to the next; of manners seen twice."""
     manners = {visit.number: visit.manner for visit in run.visits}
     found: dict[str, list[float]] = {}
     for earlier, later in zip(run.samples, run.samples[1:], strict=False):
@@ -161,10 +192,11 @@ def memory_by_manner(run: Run) -> dict[str, float]:
             and later.memory is not None
         ):
             found.setdefault(between[0], []).append(later.memory - earlier.memory)
-    return {manner: _trimmed(changes) for manner, changes in found.items() if len(changes) >= 2}
+    return {manner: changes for manner, changes in found.items() if len(changes) >= 2}
 
 
-def _trimmed(changes: list[float]) -> float:
+def trimmed(changes: Sequence[float]) -> float:
+    """The mean without the extremes."""
     ordered = sorted(changes)
     cut = len(ordered) // 5
     return statistics.fmean(ordered[cut : len(ordered) - cut] if cut else ordered)

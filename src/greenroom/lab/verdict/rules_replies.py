@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from greenroom.lab.plan import EARLY_PAGES
 from greenroom.lab.verdict.causes import Case, Rule
-from greenroom.lab.verdict.evidence import after_abrupt, delay_after, glow, values
-from greenroom.lab.verdict.figures import FIGURES, disturbance, median_of
-from greenroom.lab.verdict.trend import Point, trend
+from greenroom.lab.verdict.evidence import Glow, after_abrupt, delay_after, glow, values
+from greenroom.lab.verdict.figures import FIGURES, median_of
+from greenroom.lab.verdict.trend import Point
 
 TALK = ("polite", "patient")
+RECOVERY_SECONDS = 30.0
+"""No longer is a server left alone before it is asked again."""
 
 
 def replies_running(case: Case) -> None:
     """Pages that leave before the reply has begun: does the server go on working, does the next page wait?"""
     seen, late = glow(case.run, "early"), delay_after(case.run, "early")
-    if seen is not None and seen.certain:
+    if seen is not None and seen.certain and not _polled(case, seen, glow(case.run, "flip")):
         case.name(
             "replies-running",
             f"after pages that were closed before their reply had begun, the server still woke "
@@ -31,6 +33,15 @@ def replies_running(case: Case) -> None:
         case.name("replies-running", f"pages closed before their reply had begun: {text[0]}",
                   f"在回复开始前关闭页面：{text[1]}")  # fmt: skip
         case.name("provider-slots", *text)
+
+
+def _polled(case: Case, seen: Glow, control: Glow | None) -> bool:
+    """Whether loops that earlier pages have left explain it: they wake the server after other pages as well."""
+    return "polling" in case.found and not _outshines(seen, control)
+
+
+def _outshines(seen: Glow, control: Glow | None) -> bool:
+    return control is not None and seen.wakeups > 2 * control.wakeups + 25
 
 
 def speech_held(case: Case) -> None:
@@ -91,7 +102,10 @@ def init_running(case: Case) -> None:
         )
         return
     seen, plain = glow(run, "flip"), glow(run, "early")
-    if seen is not None and seen.certain and not (plain is not None and plain.certain):
+    others = plain is not None and plain.certain
+    if seen is not None and seen.certain and (not others or _outshines(seen, plain)):
+        if "polling" in case.found and not _outshines(seen, plain):
+            return
         case.name(
             "init-running",
             f"after a page that changed its character was closed, the server still woke "
@@ -107,8 +121,7 @@ def prompt_growing(case: Case) -> None:
     calm = [v for v in case.run.visits if v.manner in TALK and v.after == "calm" and v.number > 1]
     for name in ("first_reply", "whole_reply"):
         points = [Point(visit.number, value) for visit in calm if (value := getattr(visit, name)) is not None]
-        level = median_of(point.value for point in points[: max(3, len(points) // 4)]) or 0.0
-        found = trend(points, FIGURES[name].margin(level, disturbance(case.run, points)))
+        found = FIGURES[name].judge(case.run, points)
         if found.status == "growing" and not case.rises("idle_cpu"):
             what = FIGURES[name]
             case.name(
@@ -137,8 +150,59 @@ def orphaned_turns(case: Case) -> None:
         )
 
 
+def abrupt_backlog(case: Case) -> None:
+    """Nothing but abrupt closes: what do visitors meet in between, and once the server was left alone?"""
+    run = case.run
+    busy = [v.first_reply for v in run.visits if v.after == "late" and v.first_reply is not None
+            and v.manner == "patient"]  # fmt: skip
+    late = sum(v.timed_out for v in run.visits)
+    usual, alone = median_of(busy), median_of(run.recovery)
+    first = next((v.first_reply for v in run.visits if v.number == 1), None)
+    if run.mode != "abrupt" or len(busy) + late < 2:
+        return
+    seen = glow(run, "late")
+    if seen is not None and seen.certain:
+        case.name(
+            "replies-running",
+            f"after pages that were closed in mid-reply, the server still woke {seen.wakeups:.0f} times a "
+            f"second ({seen.rest:.0f} at rest)",
+            f"回复中途关闭页面后，服务器每秒仍被唤醒 {seen.wakeups:.0f} 次（空闲时 {seen.rest:.0f} 次）",
+        )
+    calm = min((value for value in (first, alone) if value is not None), default=None)
+    margin = FIGURES["first_reply"].margin(
+        run, [Point(number, value) for number, value in enumerate(run.recovery)]
+    )
+    worst = max(busy, default=run.patience)
+    if calm is None or (usual is None and not late):
+        return
+    if late or (usual is not None and usual > calm + max(margin, 0.5 * calm)):
+        text = (
+            f"between pages closed in mid-reply a visitor waits {_ms(usual or worst)}"
+            + (f" (worst {_ms(worst)}{', or no answer at all' if late else ''})" if worst != usual else "")
+            + f", but {_ms(calm)} when no page was closed before",
+            f"在中途关闭的页面之间，访客要等 {_ms(usual or worst)}（最长 {_ms(worst)}"
+            + ("，甚至没有回复" if late else "") + f"），而没有页面关闭时只需 {_ms(calm)}",
+        )  # fmt: skip
+        # What wakes the server for each token is a reply; a speech engine is waited for in silence.
+        spoken = any(visit.sound for visit in run.visits)
+        running = "replies-running" in case.found
+        case.name("provider-slots" if running or not spoken else "speech-held", *text)
+        if running and spoken:
+            case.name("speech-held", *text)
+    drained = not late and 2 * worst < RECOVERY_SECONDS
+    if drained and alone is not None and first is not None and alone > first + max(margin, 0.5 * first):
+        case.name(
+            "prompt-growing",
+            f"even after it was left alone, the first reply takes {_ms(alone)}; the first visitor waited "
+            f"{_ms(first)}",
+            f"即使让服务器静置之后，首次回复仍需 {_ms(alone)}；第一位访客只等了 {_ms(first)}",
+        )
+
+
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if abs(seconds) < 1 else f"{seconds:.1f} s"
 
 
-REPLY_RULES: tuple[Rule, ...] = (replies_running, speech_held, init_running, prompt_growing, orphaned_turns)
+REPLY_RULES: tuple[Rule, ...] = (
+    replies_running, speech_held, init_running, prompt_growing, orphaned_turns, abrupt_backlog,
+)  # fmt: skip

@@ -6,17 +6,20 @@ import itertools
 import statistics
 
 from greenroom.lab.plan import MANNERS
-from greenroom.lab.record import Run
 from greenroom.lab.table import MANNERS_ZH
 from greenroom.lab.verdict.causes import Case, Rule
-from greenroom.lab.verdict.evidence import left_behind, memory_by_manner, rests, values
+from greenroom.lab.verdict.evidence import left_behind, memory_by_manner, trimmed, values
 from greenroom.lab.verdict.figures import MB, median_of
-from greenroom.lab.verdict.trend import Point, trend
+from greenroom.lab.verdict.trend import Point, scatter, start, trend
 
 TALK = ("polite", "patient", "late", "burst")
 BLOCKED_SECONDS = 0.05
 PIPES_PER_CHILD = 3
 LONG_COLLECTION = 0.012
+KEPT_LONG = 55.0
+STEADY_BYTES = 16 * 1024
+MANY_READS = 300
+"""Read calls of one page open: a sound server makes a few dozen at most."""
 
 
 def server_died(case: Case) -> None:
@@ -35,7 +38,7 @@ def server_died(case: Case) -> None:
 def children_left(case: Case) -> None:
     """Processes born since the beginning that are still there."""
     left = left_behind(case.run, lambda s: s.children, 2)
-    if left is None or not (left.steady or case.rises("children")):
+    if left is None or not (left.steady or case.grows("children")):
         return
     last = case.run.samples[-1]
     case.name(
@@ -71,7 +74,7 @@ def fds_left(case: Case) -> None:
 
 def threads_left(case: Case) -> None:
     left = left_behind(case.run, lambda s: s.threads, 3)
-    if left is not None and case.rises("threads"):
+    if left is not None and case.grows("threads"):
         case.name(
             "threads-left",
             f"{left.count:.0f} threads more than at the beginning, {left.per_visit:.2f} a visit",
@@ -90,57 +93,14 @@ def tasks_left(case: Case) -> None:
         )
 
 
-def idle_spin(case: Case) -> None:
-    """At rest the server burns CPU, which it did not at the beginning, without sleeping in between."""
-    found = rests(case.run)
-    if len(found) < 3:
-        return
-    late = found[len(found) // 2 :]
-    wanted, before = statistics.median(quiet.wanted for quiet in late), found[0].wanted
-    wakeups = statistics.median(quiet.wakeups for quiet in late)
-    cpu = found[-1].wanted
-    if min(wanted, cpu) > before + 0.15 and wanted / max(1.0, wakeups) > 0.0005:
-        case.name(
-            "idle-spin",
-            f"at rest, with no page but one silent one, it wants {cpu:.0%} of a core; {before:.0%} at "
-            f"the beginning",
-            f"空闲时（只有一个静默页面）需要一个核的 {cpu:.0%}，开始时为 {before:.0%}",
-        )
-
-
-def polling(case: Case) -> None:
-    """At rest the server wakes the more often the more visits there were, and sleeps in between."""
-    found = rests(case.run)
-    visits = len(case.run.visits)
-    if len(found) < 3 or "idle-spin" in case.found or not visits:
-        return
-    before, last = found[0].wakeups, found[-1].wakeups
-    more = last - before
-    later = statistics.median(quiet.wakeups for quiet in found[len(found) // 2 :])
-    pairs = list(itertools.combinations(found, 2))
-    rising = sum(later.wakeups > earlier.wakeups for earlier, later in pairs) >= 0.7 * len(pairs)
-    wakes_more = more > max(10.0, 0.8 * before) and later > before + 0.25 * more and rising
-    # Many timers of one period fall together: then the wake-ups are few, but each takes longer.
-    costs = statistics.median(quiet.cpu for quiet in found[len(found) // 2 :])
-    dearer = sum(late.cpu > early.cpu for early, late in pairs) >= 0.6 * len(pairs)
-    if wakes_more or (costs > found[0].cpu + 0.004 and found[-1].cpu > found[0].cpu + 0.004 and dearer):
-        case.name(
-            "polling",
-            f"at rest the server wakes {last:.0f} times a second after {visits} visits, {before:.0f} "
-            f"before the "
-            f"first: {more / visits:.1f} more for each visit, {found[-1].cpu:.1%} of a core",
-            f"空闲时，{visits} 次访问后服务器每秒被唤醒 {last:.0f} 次，第一次访问前为 {before:.0f} 次："
-            f"每次访问增加 {more / visits:.1f} 次，占一个核的 {found[-1].cpu:.1%}",
-        )
-
-
 def files_at_open(case: Case) -> None:
     """Opening a page takes longer, or reads more, with each visit; replies do not."""
     run = case.run
-    points = _reads_per_visit(run)
-    usual = median_of(point.value for point in points[: max(3, len(points) // 4)]) or 0.0
-    # Some event loops read their sockets with the same call as files: that share is no growth.
-    reads = trend(points, max(4.0, 0.25 * usual))
+    points = [Point(v.number, v.reads, v.manner) for v in run.visits if v.number > 1 and v.reads is not None]
+    # Some event loops read their sockets with the same call as files: that scatters, and is no growth.
+    level = start(points)
+    reads = trend(points, max(4.0, 0.05 * level, scatter(points)))
+    usual = median_of(point.value for point in points) or 0.0
     opened = case.trends.get("opened")
     slower = opened is not None and opened.status == "growing"
     if reads.status == "growing":
@@ -148,13 +108,17 @@ def files_at_open(case: Case) -> None:
         more_zh = f"，耗时每百次访问增加 {opened.per_100 * 1000:.0f} 毫秒" if slower and opened else ""
         case.name(
             "files-at-open",
-            f"opening a page makes {reads.level:.0f} read calls at first and {reads.per_100 / 100:.1f} "
-            f"more with each "
-            f"visit{more}",
-            f"打开页面起初需 {reads.level:.0f} 次读文件调用，每次访问增加 {reads.per_100 / 100:.1f} "
-            f"次{more_zh}",
+            f"opening a page makes {level:.0f} read calls at first and {reads.per_100 / 100:.1f} "
+            f"more with each visit{more}",
+            f"打开页面起初需 {level:.0f} 次读文件调用，每次访问增加 {reads.per_100 / 100:.1f} 次{more_zh}",
         )
-    elif slower and opened is not None and reads.status == "not enough visits":
+    elif len(points) >= 5 and usual >= MANY_READS:
+        case.name(
+            "files-at-open",
+            f"opening a page makes {usual:.0f} read calls, each time: so much is read again for every visitor",
+            f"每次打开页面都需 {usual:.0f} 次读文件调用：每位访客都要重新读取",
+        )
+    elif slower and opened is not None and not points:
         case.name(
             "files-at-open",
             f"from the handshake to the four answers it takes {opened.level * 1000:.0f} ms at first and "
@@ -162,16 +126,6 @@ def files_at_open(case: Case) -> None:
             f"从握手到四个应答起初需 {opened.level * 1000:.0f} 毫秒，每百次访问增加 "
             f"{opened.per_100 * 1000:.0f} 毫秒",
         )
-
-
-def _reads_per_visit(run: Run) -> list[Point]:
-    """Read calls between two samples with exactly one visit in between."""
-    manners = {visit.number: visit.manner for visit in run.visits}
-    return [
-        Point(later.visit, later.reads - earlier.reads, manners.get(later.visit, ""))
-        for earlier, later in zip(run.samples, run.samples[1:], strict=False)
-        if later.visit == earlier.visit + 1 and later.reads is not None and earlier.reads is not None
-    ]
 
 
 def connect_slowing(case: Case) -> None:
@@ -198,7 +152,9 @@ def garbage_collection(case: Case) -> None:
     middles = {manner: statistics.median(costs) for manner, costs in usual.items()}
     judged = [v for v in case.run.visits if v.number > 1 and v.cpu is not None and len(usual[v.manner]) >= 3]
     high = [(v.number, (v.cpu or 0.0) - middles[v.manner]) for v in judged]
-    high = [(number, extra) for number, extra in high if extra > LONG_COLLECTION]
+    # A busy machine makes every visit dearer now and then: what is small against the longest is not counted.
+    least = max(LONG_COLLECTION, 0.15 * max((extra for _, extra in high), default=0.0))
+    high = [(number, extra) for number, extra in high if extra > least]
     if len(high) < 3 or len(high) > 0.35 * len(judged):
         return
     pairs = list(itertools.combinations(high, 2))
@@ -220,9 +176,6 @@ def garbage_collection(case: Case) -> None:
 def loop_blocked(case: Case) -> None:
     """The bystander waits while others talk: usually, and longer than opening a page accounts for."""
     run = case.run
-    if "idle-spin" in case.found:
-        return
-
     talking = values(run, lambda v: v.stall, TALK)
     silent = values(run, lambda v: v.bystander, ("silent",)) if "files-at-open" not in case.found else []
     usual, calm = median_of(talking), median_of(silent)
@@ -238,16 +191,33 @@ def loop_blocked(case: Case) -> None:
         )
 
 
+def peers_kept(case: Case) -> None:
+    """Peers that vanished long ago are still served."""
+    gone, kept = case.run.let_go, [age for age in case.run.kept if age >= KEPT_LONG]
+    if len(kept) >= 2 and len(kept) > len(gone):
+        case.name(
+            "peers-kept",
+            f"{len(kept)} of {len(gone) + len(case.run.kept)} peers that vanished without closing were still "
+            f"connected after {max(kept):.0f} s: no ping finds them",
+            f"{len(gone) + len(case.run.kept)} 个失联的对端中有 {len(kept)} 个在 {max(kept):.0f} 秒后仍保持连接："
+            "没有心跳检测它们",
+        )
+
+
 def memory_kept(case: Case) -> None:
     """Memory grows: with every page, or only with what is said?"""
     found = case.trends.get("memory")
     if found is None or found.status != "growing":
         return
-    by = memory_by_manner(case.run)
+    left = memory_by_manner(case.run)
+    by = {manner: trimmed(changes) for manner, changes in left.items()}
     each = found.per_100 / 100
     silent = by.get("silent")
+    # New contexts may fit into what larger work has freed: then less shows, but it shows each time.
+    steady = [change > STEADY_BYTES for change in left.get("silent", [])]
+    always = len(steady) >= 3 and sum(steady) >= 0.8 * len(steady)
     shown = ", ".join(f"{manner} {change / 1024:+.0f} KB" for manner, change in sorted(by.items()))
-    if silent is not None and silent > 0.4 * each:
+    if silent is not None and (silent > 0.4 * each or (always and silent > 0.1 * each)):
         case.name(
             "registry-growing",
             f"each page that is only opened and closed leaves {silent / 1024:.0f} KB ({shown} a visit)",
@@ -262,7 +232,7 @@ def memory_kept(case: Case) -> None:
 
 
 RESOURCE_RULES: tuple[Rule, ...] = (
-    server_died, children_left, fds_left, threads_left, tasks_left, idle_spin, polling, files_at_open,
-    connect_slowing,
+    server_died, children_left, fds_left, threads_left, tasks_left, files_at_open, connect_slowing,
+    peers_kept,
     garbage_collection, loop_blocked, memory_kept,
 )  # fmt: skip

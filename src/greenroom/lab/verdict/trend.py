@@ -8,7 +8,7 @@ autocorrelated noise after Hamed and Rao (Journal of Hydrology 204, 1998): a mac
 while disturbs several visits in a row.
 
 "Flat" is not the absence of proof of growth. It is an equivalence test (two one-sided tests: Schuirmann
-1987): the upper end of the interval must stay below the margin. What is neither proven flat nor proven
+1987): the upper end of the one-sided interval must stay below the margin. What is neither proven flat nor proven
 growing is "not enough visits".
 
 A rise that is not a line is named after its shape: a step (the best single change point, as in Pettitt,
@@ -17,6 +17,8 @@ Applied Statistics 28, 1979) or saturated (it rose and then stayed).
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import math
 import statistics
 from collections import defaultdict
@@ -27,6 +29,8 @@ from typing import Literal
 Status = Literal["flat", "growing", "step", "saturated", "not enough visits"]
 SURE = 1.96
 """Standard deviations of the interval that is shown: 95 %."""
+ONE_SIDED = 1.645
+"""Of each of the two one-sided tests, at 5 %."""
 ALARM = 3.29
 """Standard deviations before something is called growing: 1 in 1000 by chance, for a dozen figures are
 judged.
@@ -76,12 +80,23 @@ class _Slope:
     value: float
     low: float
     high: float
+    limit: float
+    """Upper end of the one-sided 95 % interval."""
     deviations: float
     """How far Kendall's S is from 0, in its standard deviations."""
 
 
-def trend(points: Sequence[Point], margin: float) -> Trend:
-    """Judge one figure; `margin` is the change over the run that does not matter yet."""
+def trend(points: Sequence[Point], margin: float, *, tolerance: float = 0.0, settles: bool = False) -> Trend:
+    """Judge one figure.
+
+    Args:
+        points: what was measured.
+        margin: the change over the run that does not matter yet.
+        tolerance: the same for calling it flat, if that is more: what scatters cannot be shown to stay within
+            less than it scatters.
+        settles: the figure may rise for long before it stays, as memory does that an allocator keeps: it is
+            saturated, not growing, if it hardly rose in the last quarter.
+    """
     kept = _strata(points)
     flattened = sorted((point for stratum in kept for point in stratum), key=lambda point: point.visit)
     level = _level(kept) if kept else statistics.median([p.value for p in points]) if points else 0.0
@@ -106,11 +121,68 @@ def trend(points: Sequence[Point], margin: float) -> Trend:
         plain > PLAIN and change > 2 * margin and change > 5 * _deviation_from_line(centred, slope.value)
     )
     if stepped or plainly or (slope.deviations > ALARM and change > margin):
-        return _shape(kept, centred, slope, step, span, base, margin)
-    if slope.high * span <= margin or (step is not None and step.rise <= margin and slope.deviations < SURE):
-        flat = slope.high * span <= margin or len(flattened) >= 20
+        found = _shape(kept, centred, slope, step, span, base, margin)
+        if settles and found.status == "growing" and _settled(centred):
+            return dataclasses.replace(found, status="saturated", at=round(flattened[-1].visit - span / 4))
+        return found
+    tolerance = max(margin, tolerance)
+    if slope.limit * span <= tolerance or (
+        step is not None and step.rise <= margin and slope.deviations < SURE
+    ):
+        flat = slope.limit * span <= tolerance or len(flattened) >= 20
         return Trend("flat" if flat else "not enough visits", **base)
     return Trend("not enough visits", **base)
+
+
+def _settled(centred: list[Point]) -> bool:
+    """Whether the last quarter rose by less than a third of what a straight line would have."""
+    first, last = centred[0].visit, centred[-1].visit
+    begin = last - (last - first) / 4
+    early = statistics.median(point.value for point in centred[:STEP_EDGE])
+    late = statistics.median(point.value for point in centred[-STEP_EDGE:])
+    near = sorted(centred, key=lambda point: abs(point.visit - begin))[:STEP_EDGE]
+    rise = late - statistics.median(point.value for point in near)
+    return rise < (late - early) / 12
+
+
+def scatter(points: Sequence[Point]) -> float:
+    """The standard deviation from one visit of a manner to the next, robustly, and without the trend."""
+    kept = _strata(points)
+    slope = _slope(kept, 1.0).value if kept else 0.0
+    jumps = [
+        abs(later.value - earlier.value - slope * (later.visit - earlier.visit))
+        for stratum in kept
+        for earlier, later in itertools.pairwise(stratum)
+    ]
+    # Half of all differences of two normal variables are below 0.954 of their standard deviation.
+    return statistics.median(jumps) / 0.954 if jumps else 0.0
+
+
+def rise_of_the_quickest(points: Sequence[Point]) -> float:
+    """How much the lower quintile rose from the first third of the visits to the last one.
+
+    What others do on a machine makes visits longer, but now and then one is left in peace. If those are as quick
+    as ever, the server is.
+    """
+    centred = _centred(_strata(points))
+    third = len(centred) // 3
+    if third < STEP_EDGE:
+        return math.inf
+    first, last = (
+        sorted(point.value for point in part)[third // 5] for part in (centred[:third], centred[-third:])
+    )
+    return last - first
+
+
+def start(points: Sequence[Point]) -> float:
+    """The level at the beginning: the median there, less what a trend had already added by then."""
+    first = sorted(points, key=lambda point: point.visit)[: max(3, len(points) // 4)]
+    if not first:
+        return 0.0
+    kept = _strata(points)
+    slope = _slope(kept, 1.0).value if kept else 0.0
+    begin = first[0].visit
+    return statistics.median(point.value - max(0.0, slope) * (point.visit - begin) for point in first)
 
 
 def _shape(
@@ -182,17 +254,19 @@ def _slope(strata: list[list[Point]], inflation: float) -> _Slope:
                 slopes.append(rise / distance)
         variance += _variance(count, [point.value for point in stratum])
     if not slopes:
-        return _Slope(0.0, 0.0, 0.0, 0.0)
+        return _Slope(0.0, 0.0, 0.0, 0.0, 0.0)
     slopes.sort()
     deviation = math.sqrt(variance * inflation)
     value = statistics.median(slopes)
     if deviation == 0.0:
-        return _Slope(value, value, value, 0.0)
-    reach = SURE * deviation
-    low = slopes[max(0, math.floor((len(slopes) - reach) / 2))]
-    high = slopes[min(len(slopes) - 1, math.ceil((len(slopes) + reach) / 2))]
+        return _Slope(value, value, value, value, 0.0)
+    low = slopes[max(0, math.floor((len(slopes) - SURE * deviation) / 2))]
+    high, limit = (
+        slopes[min(len(slopes) - 1, math.ceil((len(slopes) + reach * deviation) / 2))]
+        for reach in (SURE, ONE_SIDED)
+    )
     continuity = (balance > 0) - (balance < 0)
-    return _Slope(value, low, high, (balance - continuity) / deviation)
+    return _Slope(value, low, high, limit, (balance - continuity) / deviation)
 
 
 def _variance(count: int, values: list[float]) -> float:
