@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import time
 from typing import Any, Literal
@@ -105,11 +106,13 @@ async def test_a_soak_and_its_causes(new_ops: NewOps) -> None:
         await ops.by("soak-cancel").click()
         await expect(ops.by("soak-cancel")).to_be_disabled()
         assert stage.cancelled == 1
-        cause = m.OpsSoakCause("speech goes on after the page is closed", "the next visitor waits 4.1 s")
+        cause = m.OpsSoakCause(
+            "speech goes on", "语音仍在继续", "the next one waits 4 s", "下一位访客等待 4 s"
+        )
         verdict = m.OpsSoakVerdict("growing", "growing: worse.", "有增长：变差。", [cause], 1)
         stage.send("soak", replace(run, state="finished", verdict=verdict))
         await expect(ops.by("soak-verdict")).to_have_text("有增长：变差。")
-        await expect(ops.by("soak-ended")).to_contain_text("the next visitor waits 4.1 s")
+        await expect(ops.by("soak-ended")).to_contain_text("下一位访客等待 4 s")
 
 
 async def test_a_second_soak_is_refused_in_words(new_ops: NewOps) -> None:
@@ -187,6 +190,41 @@ async def test_the_keyboard_reaches_everything(new_ops: NewOps) -> None:
         await ops.page.keyboard.press("Space")
         await expect(clients.get_by_role("button").first).to_have_attribute("aria-expanded", "true")
         await expect(ops.owner("server/clients/client 00000000")).to_contain_text("Being cancelled")
+
+
+#: Words of the page itself: names, reasons and lines of code are the server's.
+OWN_WORDS = """() => {
+  const words = [];
+  const theirs = 'code, pre, strong, dd, .frame-place, .owner-name, .task-name, .task-site, .task-cancelled,'
+    + ' .ops-brand-name, [data-column="reason"], [data-column="name"], [data-column="room"], [data-column="abandoned"]';
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (!node.parentElement.closest(`script, noscript, [lang="en"], ${theirs}`)) words.push(node.textContent);
+  }
+  for (const element of document.querySelectorAll('[aria-label], [title], [data-label]'))
+    words.push(element.ariaLabel ?? '', element.title, element.dataset.label ?? '');
+  return words.map(word => word.trim()).filter(word => word);
+}"""
+UNITS = re.compile(
+    r"\b(?:ms|s|MB|GB|CPU|JSON|Python)\b|heavy init|model loader|http server|log cleaner|writer|turns?"
+)
+
+
+async def test_no_english_is_left_in_chinese(new_ops: NewOps) -> None:
+    """With trouble, a running soak, tree, stack and table: every word of the page is Chinese."""
+    async with OpsStage(stages.with_trouble()) as stage:
+        ops = await new_ops(stage, locale="zh-CN")
+        await ops.start_soak(30)
+        await expect(ops.by("soak-running")).to_be_visible()
+        await ops.open_tree()
+        await ops.page.locator(".owners-tools button").first.click()
+        await ops.by("stack-button").first.click()
+        await expect(ops.by("stack")).to_contain_text("最外层调用在前")
+        await ops.chart("tasks").get_by_role("button").click()
+        words = await ops.page.evaluate(OWN_WORDS)
+        assert len(words) > 200
+        left = [word for word in words if re.search(r"[A-Za-z]{2,}", UNITS.sub("", word))]
+        assert not left
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])

@@ -17,6 +17,8 @@ import bootstrap
 import page
 import pytest
 
+from greenroom.lab.plan import MODES
+
 TYPES = ("protocol.generated.ts", "ops.generated.ts")
 COPIED = ("src", "tsconfig.json", "tests/client/messages.ts", "tests/ops/fixture.ts")
 FIELD = re.compile(r"^ {2}(?!type\b)(\w+)(\??): (.+);$", re.MULTILINE)
@@ -138,3 +140,11 @@ def test_a_message_that_comes_or_goes_is_noticed_in_the_page_itself(
     assert re.search(
         r"^src/.*error TS", pages.changed(name, lambda text: text.replace(old, new)), re.MULTILINE
     )
+
+
+def test_the_ops_page_offers_every_mode_of_a_soak():
+    """The page's list is that of the lab, in its order."""
+    text = (page.WEB / "src" / "ops" / "client" / "soak.ts").read_text(encoding="utf-8")
+    found = re.search(r"^export const MODES = \[(.*)\] as const;$", text, re.MULTILINE)
+    assert found is not None
+    assert re.findall(r'"([^"]+)"', found[1]) == list(MODES)

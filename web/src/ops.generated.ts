@@ -135,7 +135,6 @@ export interface OpsProvider {
   kind: "agent" | "voice";
   busy: number;
   waiting: number;
-  /** None: no limit. */
   slots: number | null;
   started: number;
   finished: number;
@@ -146,7 +145,9 @@ export interface OpsProvider {
 /** A defect the soak names. */
 export interface OpsSoakCause {
   name: string;
+  name_zh: string;
   evidence: string;
+  evidence_zh: string;
 }
 
 /** What the soak found. */
@@ -296,7 +297,6 @@ export interface OpsSample {
   reply_ms_p50: number | null;
   reply_ms_p95: number | null;
   replies: number;
-  /** Background tasks alive. */
   tasks: number;
   rss_mb: number;
   /** Of one core. */

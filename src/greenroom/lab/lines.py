@@ -31,9 +31,7 @@ class Lines:
             verdict={
                 "outcome": verdict.outcome,
                 "headline": {language: headline(verdict, run, language) for language in ("en", "zh")},
-                "causes": [
-                    {"name": name, "evidence": evidence} for name, evidence in cause_lines(verdict, "en")
-                ],
+                "causes": _causes(verdict),
                 "exit_code": verdict.exit_code,
             }
         )
@@ -41,3 +39,11 @@ class Lines:
     def write(self, **fields: Any) -> None:
         self._out.write(msgspec.json.encode(fields).decode() + "\n")
         self._out.flush()
+
+
+def _causes(verdict: Verdict) -> list[dict[str, str]]:
+    both = zip(cause_lines(verdict, "en"), cause_lines(verdict, "zh"), strict=True)
+    return [
+        {"name": name, "evidence": evidence, "name_zh": name_zh, "evidence_zh": evidence_zh}
+        for (name, evidence), (name_zh, evidence_zh) in both
+    ]

@@ -26,7 +26,7 @@ from greenroom.tasks import TaskScope
 VERDICT = {
     "outcome": "flat",
     "headline": {"en": "flat: fine.", "zh": "平稳。"},
-    "causes": [{"name": "a leak", "evidence": "seen"}],
+    "causes": [{"name": "a leak", "name_zh": "泄漏", "evidence": "seen", "evidence_zh": "已见"}],
     "exit_code": 0,
 }
 
@@ -91,7 +91,7 @@ async def test_progress_and_verdict(child: Callable[[str], None]) -> None:
         run = await stage.until(lambda run: run.state != "running")
         assert (run.state, run.done, run.visit, run.first_reply_ms) == ("finished", 2, [0, 1], [None, 250.0])
         assert run.verdict is not None
-        assert (run.verdict.headline_zh, run.verdict.causes[0].name) == ("平稳。", "a leak")
+        assert (run.verdict.headline_zh, run.verdict.causes[0].name_zh) == ("平稳。", "泄漏")
         assert [news.done for news in stage.news] == [1, 2, 2]
     await histories.aclose()
 

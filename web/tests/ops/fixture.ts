@@ -76,7 +76,9 @@ export function soak(change: Partial<OpsSoak> = {}): OpsSoak {
   };
 }
 
-const cause: OpsSoakCause = { name: "the prompt grows", evidence: "+40 %" };
+const cause: OpsSoakCause = {
+  name: "the prompt grows", name_zh: "提示词增长", evidence: "+40 %", evidence_zh: "+40%",
+};
 const soakVerdict: OpsSoakVerdict = {
   outcome: "growing", headline: "growing.", headline_zh: "有增长。", exit_code: 1, causes: [cause],
 };

@@ -24,7 +24,6 @@ class OpsSample(Struct, frozen=True):
     reply_ms_p95: float | None
     replies: int
     tasks: int
-    """Background tasks alive."""
     rss_mb: float
     cpu_pct: float
     """Of one core."""
@@ -164,7 +163,6 @@ class OpsProvider(Struct, frozen=True):
     busy: int
     waiting: int
     slots: int | None
-    """None: no limit."""
     started: int
     finished: int
     aborted: int
@@ -175,7 +173,9 @@ class OpsSoakCause(Struct, frozen=True):
     """A defect the soak names."""
 
     name: str
+    name_zh: str
     evidence: str
+    evidence_zh: str
 
 
 class OpsSoakVerdict(Struct, frozen=True):

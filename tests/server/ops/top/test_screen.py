@@ -104,7 +104,9 @@ def test_a_stack() -> None:
 def test_a_soak() -> None:
     """Its progress, then its verdict with the causes, or why it failed."""
     assert "soak 3 (mixed): running, 7 of 50 visits" in drawn(model(soak=soak()))
-    found = OpsSoakVerdict("growing", "growing: worse.", "", [OpsSoakCause("a leak", "it leaks")], 1)
+    found = OpsSoakVerdict(
+        "growing", "growing: worse.", "", [OpsSoakCause("a leak", "泄漏", "it leaks", "在泄漏")], 1
+    )
     text = drawn(model(soak=soak(state="finished", done=50, verdict=found)))
     assert "finished, 50 of 50 visits; growing: worse." in text
     assert "likely cause: a leak: it leaks" in text

@@ -168,6 +168,7 @@ function Replies({ soak }: { soak: OpsSoak }): JSX.Element | null {
 function Ended({ soak }: { soak: OpsSoak }): JSX.Element {
   const { t, age, language } = useOps();
   const { verdict, state, error } = soak;
+  const zh = language === "zh";
   const mode = isMode(soak.mode) ? t(`mode-name.${soak.mode}`) : soak.mode;
   return (
     <div class="soak-ended" data-testid="soak-ended">
@@ -186,16 +187,16 @@ function Ended({ soak }: { soak: OpsSoak }): JSX.Element {
       {verdict && (
         <>
           <p class="soak-verdict" data-testid="soak-verdict" data-outcome={verdict.outcome}>
-            {language === "zh" ? verdict.headline_zh : verdict.headline}
+            {zh ? verdict.headline_zh : verdict.headline}
           </p>
           <Replies soak={soak} />
           {verdict.causes.length > 0 && (
             <>
               <h3>{t("soak.causes")}</h3>
-              <ul class="causes" lang="en">
+              <ul class="causes">
                 {verdict.causes.map((cause) => (
                   <li key={cause.name}>
-                    <b>{cause.name}</b> <span>{cause.evidence}</span>
+                    <b>{zh ? cause.name_zh : cause.name}</b> <span>{zh ? cause.evidence_zh : cause.evidence}</span>
                   </li>
                 ))}
               </ul>
