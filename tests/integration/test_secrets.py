@@ -93,6 +93,7 @@ async def views(server: ServerProcess) -> str:
     seen: list[str] = []
     ops = {"Authorization": f"Bearer {OPS}"}
     async with httpx.AsyncClient(base_url=server.url) as web:
+        seen.append((await web.get("/")).text)
         for path in INSIDE:
             answer = await web.get(path, headers=ops)
             seen += [answer.text, str(answer.headers)]
