@@ -197,3 +197,33 @@ def test_both_languages_of_the_ops_room_say_the_same() -> None:
     english, chinese = ROOT / "docs" / "ops.md", ROOT / "docs" / "ops.zh-CN.md"
     assert shape(english) == shape(chinese)
     assert blocks(english, "yaml") == blocks(chinese, "yaml")
+
+
+DEPLOY = (ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh-CN.md")
+
+
+def test_both_deploy_pages_say_the_same() -> None:
+    """Shape, commands, code words and settings agree in both languages."""
+    english, chinese = DEPLOY
+    assert shape(english) == shape(chinese)
+    assert blocks(english, "sh") == blocks(chinese, "sh")
+    assert sorted(CODE.findall(prose(english))) == sorted(CODE.findall(prose(chinese)))
+    parsed = [[yaml.safe_load(text) for text in blocks(path, "yaml")] for path in DEPLOY]
+    assert parsed[0] == parsed[1]
+
+
+def test_the_deploy_page_states_the_defaults(tmp_path: Path) -> None:
+    """Every security setting stands there with its default, and all settings shown are accepted."""
+    shown = [yaml.safe_load(text) for text in blocks(DEPLOY[0], "yaml")]
+    for number, text in enumerate(blocks(DEPLOY[0], "yaml")):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(text, encoding="utf-8")
+        load_settings(file, environ={})
+    defaults = Settings()
+    assert shown[0]["security"].keys() == type(defaults.security).model_fields.keys()
+    for section, values in (
+        (name, shown[index][name]) for index, name in ((0, "security"), (3, "limits"), (3, "history"))
+    ):
+        for field, value in values.items():
+            default = getattr(getattr(defaults, section), field)
+            assert (list(default) if isinstance(default, tuple) else default) == value, field
