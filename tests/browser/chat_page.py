@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, WebSocket, expect
 
-#: How Chromium is started: without a screen, and without anything that calls home.
+#: How Chromium is started: without a screen, without anything that calls home, and with a microphone that beeps.
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 PATIENCE_MS = 8_000
 KEPT_FRAMES = 20_000
