@@ -2,6 +2,7 @@
 
 A fresh server with the shipped characters and the built-in agent, so that they show what a new user sees. Those of
 the ops page show a soak that has just ended; only the one named `trouble` has a past made for it (`ops_stage.py`).
+Needs fonts for Chinese and Japanese (Debian: fonts-noto-cjk).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.browser.chat_page import FLAGS, ChatPage
 from tests.browser.ops_page import OpsPage
 from tests.browser.ops_stage import OpsStage, with_trouble
-from tests.helpers.server_process import ROOT, ServerProcess
+from tests.helpers.server_process import ROOT, ServerProcess, slow
 from tests.helpers.services import find
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -137,6 +138,30 @@ async def shoot(page: Page, name: str) -> None:
     assert size <= MAX_BYTES, "too large for the repository"
 
 
+async def draw_room(browser: Browser, url: str) -> None:
+    """A room with four viewers, in which our message waits in line."""
+    context = await browser.new_context(
+        color_scheme="light", locale="en-GB", reduced_motion="reduce", **DESKTOP
+    )
+    viewers = [await ChatPage.new(context, f"{url}/?room=balcony") for _ in range(4)]
+    for viewer in viewers:
+        await viewer.open()
+    ours, *others = viewers
+    said = ("Good evening, everybody!", "What do you see up there?", "Who else is here?")
+    for number, (viewer, text) in enumerate(zip(others, said, strict=True)):
+        await viewer.composer.fill(text)
+        await viewer.composer.press("Enter")
+        if number == 0:
+            await ours.heard(1)
+    await ours.composer.fill("And what are you drinking?")
+    await ours.composer.press("Enter")
+    await expect(ours.by("queued")).to_contain_text("in line")
+    await expect(ours.sentences.last).to_be_visible()
+    await expect(ours.by("viewers")).to_contain_text("4")
+    await shoot(ours.page, "room-light-en")
+    await context.close()
+
+
 async def draw_ops(browser: Browser, url: str, picture: OpsPicture) -> None:
     """One picture of the ops page at this address, as it is now."""
     context = await browser.new_context(
@@ -165,6 +190,10 @@ async def chat_pictures(browser: Browser, folder: Path) -> None:
     async with ServerProcess(folder, {"agent": AT_ONCE}) as server:
         for picture in PICTURES:
             await draw(browser, server.url, picture)
+    room = folder / "room"
+    room.mkdir()
+    async with ServerProcess(room, {"agent": slow(tokens_per_second=9)}) as server:
+        await draw_room(browser, server.url)
 
 
 async def ops_pictures(browser: Browser, folder: Path) -> None:

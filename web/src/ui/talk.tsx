@@ -8,7 +8,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { hearsOpenMic, isBusy } from "../client/state";
 import { openMicrophone } from "../voice/microphone";
 import { Recorder, type RecorderState } from "../voice/recorder";
-import { useApp } from "./context";
+import { useApp, useMedia } from "./context";
 import { Icon } from "./icons";
 
 /** Milliseconds after which a press counts as holding. */
@@ -118,6 +118,7 @@ export function TalkButton({ talk, ready }: { talk: Talk; ready: boolean }): JSX
 /** In place of the text while a recording runs: that it does, how loud, how long. */
 export function Recording({ talk }: { talk: Talk }): JSX.Element {
   const { t } = useApp();
+  const touch = useMedia("(pointer: coarse)");
   const [seconds, setSeconds] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => setSeconds(Math.floor(talk.recorder.seconds)), 250);
@@ -138,7 +139,7 @@ export function Recording({ talk }: { talk: Talk }): JSX.Element {
       </span>
       <span class="recording-time">{`0:${String(seconds).padStart(2, "0")}`}</span>
       <span class="recording-words" role="status">
-        {t(talk.state === "opening" ? "mic.opening" : "mic.recording")}
+        {t(talk.state === "opening" ? "mic.opening" : "mic.recording")} {!touch && t("mic.escape")}
       </span>
     </div>
   );

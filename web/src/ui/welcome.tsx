@@ -7,15 +7,17 @@ import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
 import { Icon } from "./icons";
 import { useSecondsUntil } from "./status";
+import { wakeCall } from "./wake";
 
 const IDEAS = ["welcome.idea-1", "welcome.idea-2", "welcome.idea-3"] as const;
 
 export function Welcome(): JSX.Element {
-  const { client, snapshot, t } = useApp();
+  const { client, snapshot, language, t } = useApp();
   const { session } = snapshot;
   const character = useCharacter();
   const { name } = character;
   const ready = canSend(session);
+  const call = session.wake?.state === "listening" ? wakeCall(session.wake, language) : "";
   if (session.confName === null) return <Waiting />;
   return (
     <div class="welcome">
@@ -35,7 +37,7 @@ export function Welcome(): JSX.Element {
           {character.description}
         </p>
       )}
-      <p>{session.room === null ? t("welcome.hint", { name }) : t("welcome.room", { name })}</p>
+      <p>{t(session.room !== null ? "welcome.room" : call ? "welcome.call" : "welcome.hint", { name, call })}</p>
       <div class="ideas">
         {IDEAS.map((idea) => (
           <button
@@ -43,7 +45,10 @@ export function Welcome(): JSX.Element {
             type="button"
             class="idea"
             disabled={!ready}
-            onClick={() => client.dispatch({ type: "say", text: t(idea), pictures: [], at: Date.now() })}
+            onClick={() => {
+              const text = call ? t("welcome.called", { call, idea: t(idea) }) : t(idea);
+              client.dispatch({ type: "say", text, pictures: [], at: Date.now() });
+            }}
           >
             {t(idea)}
           </button>
@@ -78,10 +83,13 @@ function Waiting(): JSX.Element {
   }
   const offline = connection.phase === "offline";
   return (
-    <div class="welcome" data-testid="unreachable" role="alert">
+    <div class="welcome" data-testid="unreachable">
       <Icon name="unplugged" size={40} />
-      <h2>{t(offline ? "trouble.offline" : `trouble.${connection.reason}`)}</h2>
-      <p class="welcome-about">{t(offline ? "trouble.offline-about" : `trouble.${connection.reason}-about`)}</p>
+      {/* Without the countdown below, which would be read out each second. */}
+      <div role="alert">
+        <h2>{t(offline ? "trouble.offline" : `trouble.${connection.reason}`)}</h2>
+        <p class="welcome-about">{t(offline ? "trouble.offline-about" : `trouble.${connection.reason}-about`)}</p>
+      </div>
       <p class="trouble-address">
         <code>{address.socket}</code>
       </p>
