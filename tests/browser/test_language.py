@@ -21,7 +21,7 @@ OWN_WORDS = """() => {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const where = node.parentElement;
     if (where.closest('script, noscript, .bubble, .brand, h1, .card-name, .card-line')) continue;
-    if (where.closest('.history-line, .history-found, .room-name, .backgrounds')) continue;
+    if (where.closest('.history-line, .history-found, .room-name, .backgrounds, option')) continue;
     if (where.closest('[lang]:not([lang="zh-CN"])')) continue;
     if (node.textContent.trim()) words.push(node.textContent.trim());
   }
