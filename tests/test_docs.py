@@ -196,7 +196,7 @@ def test_both_languages_of_the_ops_room_say_the_same() -> None:
     """Headings, tables, lists and code blocks follow each other in the same order."""
     english, chinese = ROOT / "docs" / "ops.md", ROOT / "docs" / "ops.zh-CN.md"
     assert shape(english) == shape(chinese)
-    assert blocks(english, "yaml") == blocks(chinese, "yaml")
+    assert [blocks(english, kind) == blocks(chinese, kind) for kind in ("yaml", "sh")] == [True, True]
 
 
 DEPLOY = (ROOT / "docs" / "deploy.md", ROOT / "docs" / "deploy.zh-CN.md")
