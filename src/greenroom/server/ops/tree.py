@@ -37,7 +37,7 @@ async def tree_page(root: TaskScope, after: str | None, limit: int) -> OpsTree:
     start = None if after is None else _key_of(after)
     owners: list[OpsOwner] = []
     room, left_off, last, looked = limit, 0, "", 0
-    for key, scope in _walk(root, ()):
+    for key, scope in _walk(root):
         looked += 1
         if looked % SLICE == 0:
             await asyncio.sleep(0)
@@ -59,13 +59,18 @@ async def tree_page(root: TaskScope, after: str | None, limit: int) -> OpsTree:
     return OpsTree(t=round(time(), 1), owners=owners, left_off=left_off, next=last if more else None)
 
 
-def _walk(scope: TaskScope, above: Key) -> Iterator[tuple[Key, TaskScope]]:
-    todo: list[tuple[Key, TaskScope]] = [((*above, int(scope.created * 1e9)), scope)]
-    while todo:
-        key, here = todo.pop()
-        yield key, here
-        children = sorted(here.children, key=_birth, reverse=True)
-        todo.extend(((*key, int(child.created * 1e9)), child) for child in children)
+def _walk(root: TaskScope) -> Iterator[tuple[Key, TaskScope]]:
+    """Every scope with its key, in the order of the tree; siblings are sorted when their turn comes."""
+    above: list[tuple[Key, Iterator[TaskScope]]] = [((), iter((root,)))]
+    while above:
+        key, siblings = above[-1]
+        scope = next(siblings, None)
+        if scope is None:
+            above.pop()
+            continue
+        own = (*key, int(scope.created * 1e9))
+        yield own, scope
+        above.append((own, iter(sorted(scope.children, key=_birth))))
 
 
 def _key_of(text: str) -> Key:
