@@ -81,6 +81,7 @@ def login_page(language: str, after: str, *, problem: str = "", seconds: int = 0
 <title>{texts["title"]}</title><style>{STYLE}</style></head>
 <body><main><h1>{texts["heading"]}</h1><p>{texts["intro-ops" if ops else "intro"]}</p>{said}
 <form method="post" action="login"><input type="hidden" name="next" value="{escape(after, quote=True)}">
+<input name="username" autocomplete="username" value="greenroom" hidden>
 <label for="token">{texts["label"]}</label>
 <input id="token" name="token" type="password" autocomplete="current-password" spellcheck="false" required
  autofocus{described}><button type="submit">{texts["button"]}</button></form></main></body></html>
