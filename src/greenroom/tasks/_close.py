@@ -14,7 +14,6 @@ Where there is none, the root's close neither ends it nor waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -47,14 +46,16 @@ class Closing:
         self._lost: list[JobInfo] = []
         scope._closing, scope.closed_by = self, told
         scope.open, scope._room = False, 0
-        line, scope._line = scope._line, Admission(0, 0)
-        scope._counts["dropped"] += line.waiting
-        self._found = Counter(ended=0, dropped=line.waiting, scopes=1)
-        for record in list(line.records()):
-            record.leave(None, told)
-        for alive in line.keys.values():
-            for timer in next(iter(alive)).timers:
-                timer.cancel()
+        line = scope._line
+        self._found = {"ended": 0, "dropped": line.waiting, "scopes": 1}
+        if line.keys or line.queue:
+            scope._line = Admission(0, 0)
+            scope._counts["dropped"] += line.waiting
+            for record in list(line.records()):
+                record.leave(None, told)
+            for alive in line.keys.values():
+                if (timer := next(iter(alive)).timer) is not None:
+                    timer.cancel()
 
     async def run(self, timeout: float) -> CloseReport:
         """Begin, or shorten the deadline, and wait for the report. Cancelling this does not stop it."""
@@ -139,8 +140,9 @@ class Closing:
         scope, parent = self._scope, self._scope.parent
         self._plan.clear()
         self._arm()
+        ended, dropped, scopes = self._found.values()
         seconds, lost = self._loop.time() - self._began, tuple(self._lost)
-        self.report = CloseReport(scope.path, self._reason, seconds, abandoned=lost, **self._found)
+        self.report = CloseReport(scope.path, self._reason, seconds, ended, dropped, lost, scopes)
         if self._done is not None:
             self._done.set_result(None)
         if scope._executor is not None:
@@ -153,6 +155,7 @@ class Closing:
         for name, count in scope._counts.items():
             parent._counts[name] += count
         if (above := parent._closing) is not None:
-            above._found.update(self._found)
+            for name, count in self._found.items():
+                above._found[name] += count
             above._lost += self._lost
         return above

@@ -201,8 +201,8 @@ class QueuedJob(_Described, Generic[T]):
     """That of who asked for it; else it would run in the context of the job whose end made room."""
     created: float = field(default_factory=monotonic)
     job: Job[T] | None = None
-    timers: tuple[asyncio.TimerHandle, ...] = ()
-    """They run while its job is superseded and has not ended."""
+    timer: asyncio.TimerHandle | None = None
+    """Runs while its job is superseded and has not ended."""
     _why: str | None = None
     _left: asyncio.Future[None] | None = None
     _code: CodeType = field(init=False)
@@ -296,9 +296,9 @@ class QueuedJob(_Described, Generic[T]):
         """Let go of the work; a coroutine that never ran is closed, so that Python does not warn about it."""
         if asyncio.iscoroutine(self.fn):
             self.fn.close()
-        for timer in self.timers:
-            timer.cancel()
-        self.fn, self.args, self.timers = None, (), ()
+        if self.timer is not None:
+            self.timer.cancel()
+        self.fn, self.args = None, ()
 
 
 AnyJob = Job[T] | QueuedJob[T]

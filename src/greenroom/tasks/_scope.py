@@ -227,18 +227,8 @@ class TaskScope:
             for old in self._line.add(record):
                 self._counts["superseded"] += 1
                 old.leave(None, f"superseded by {record.name}")
-            if (
-                holder is not None
-                and holder.job is not None
-                and record.policy == "restart"
-                and not holder.timers
-            ):
-                # If it swallows this, it must not keep its successor waiting for ever.
-                job, reason = holder.job, f"superseded by {record.name}"
-                job.cancel(reason)
-                self._counts["superseded"] += 1
-                later, half = _running_loop().call_later, self.close_timeout / 2
-                holder.timers = (later(half, job.cancel, reason), later(2 * half, self._lose, job))
+            if record.policy == "restart" and holder is not None and holder.job is not None:
+                self._displace(holder, holder.job, f"superseded by {record.name}")
             self._fill()
             return record.job or record
         record.leave(None, "refused")
@@ -249,6 +239,16 @@ class TaskScope:
             f"{self.path} is full ({len(self._running)} running, {self._line.waiting} waiting): "
             f"{record.name!r} refused; wait with submit, or raise max_running or max_waiting"
         )
+
+    def _displace(self, holder: QueuedJob[Any], job: Job[Any], reason: str, stage: int = 0) -> None:
+        """Cancel the holder of a key, once more after half of the closing time, and give it up at its end."""
+        if stage == 2:
+            self._lose(job)
+        elif stage or holder.timer is None:
+            self._counts["superseded"] += not stage
+            job.cancel(reason)
+            later = _running_loop().call_later
+            holder.timer = later(self.close_timeout / 2, self._displace, holder, job, reason, stage + 1)
 
     def _begin(self, record: QueuedJob[T]) -> Job[T]:
         job = Job(record.work(), loop=_running_loop(), name=record.name, context=record.context)
