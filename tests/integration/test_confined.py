@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -176,3 +177,19 @@ async def test_every_answer_has_its_headers(server: ServerProcess, path: str) ->
     assert "unsafe-eval" not in headers["content-security-policy"]
     if path in ("/", "/ops"):
         assert "unsafe" not in headers["content-security-policy"]
+
+
+async def test_a_full_quota_ends_keeping_not_talking(tmp_path: Path) -> None:
+    """The visitor is told once that it is not kept, and answered all the same; the file keeps its size."""
+    settings = {"agent": FAST, "history": {"max_mb": 1}}
+    async with ServerProcess(tmp_path, settings) as server:
+        async with OlvClient(server.ws_url) as page:
+            await page.open()
+            told: list[str] = []
+            for _ in range(30):
+                reply = await page.ask("x" * 60_000)
+                assert reply.text
+                told += [m["message"] for m in reply.messages if m["type"] == "error"]
+            assert told
+            assert "free some disk space or raise the file's limit" in told[0]
+    assert (tmp_path / "data" / "histories.sqlite3").stat().st_size <= 1024 * 1024

@@ -136,3 +136,24 @@ async def test_a_reader_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:
             await eventually("five readers cut off", cut_off, 8)
         assert (await server.get("/bg/large.png")).status == 200
         assert not server.complaints()
+
+
+async def test_a_head_without_end_is_cut_off(tmp_path: Path) -> None:
+    """However fast it comes: the parser would keep all of it. What is just large enough is served."""
+    async with ServerProcess(tmp_path, {"agent": FAST}) as server:
+        for start in (b"GET /", b"GET / HTTP/1.1\r\nhost: localhost\r\n"):
+            _, writer = await half_open(server, start)
+            line = b"a" * 900 if start == b"GET /" else b"x-more: " + b"a" * 900 + b"\r\n"
+            sent = 0
+            try:
+                while sent < 50_000_000:
+                    writer.write(line * 50)
+                    await writer.drain()
+                    sent += len(line) * 50
+            except ConnectionError:
+                pass
+            assert sent < 20_000_000
+            writer.close()
+        assert await count(server, "large head") == 2
+        assert (await server.get("/health/live", X_More="a" * 50_000)).status == 200
+        assert (await server.statistics())["rss_bytes"] < 300_000_000

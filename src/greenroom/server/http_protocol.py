@@ -19,10 +19,13 @@ from greenroom.server.waiting_room import WaitingRoom
 
 SCOPE_KEY = "greenroom.transport"
 """Where an ASGI endpoint finds its `asyncio.Transport`."""
-TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 0\r\n"
-    b"connection: close\r\n\r\n"
-)
+MAX_HEAD = 64 * 1024
+"""Bytes of a request's line and headers; the parser itself sets no bound."""
+ANSWERS = {
+    "slow handshake": b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    "large head": b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+}
+"""Said before the connection ends, by the reason."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -34,6 +37,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline: TimerHandle | None = None
         self._stalled: TimerHandle | None = None
         self._upgraded = False
+        self._head = 0
+        """Bytes that came since the last request's end."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -45,7 +50,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._head += len(data)
         super().data_received(data)
+        if self._head > MAX_HEAD and self._in_head():
+            self._cut("large head")
+            return
         if self._deadline is None and self.timeout_keep_alive_task is None and self._idle():
             # A few bytes between two requests stop uvicorn's own clock, and may be all that ever comes.
             self._wait(self._room.seconds, "slow handshake")
@@ -63,11 +72,13 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._served()
+        self._head = 0
         super().on_headers_complete()
         if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
             self._set_deadline(self._room.body_seconds, "slow body")
 
     def on_message_complete(self) -> None:
+        self._head = 0
         super().on_message_complete()
         self._served()
 
@@ -93,6 +104,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._served()
         self.transport.abort()
 
+    def _in_head(self) -> bool:
+        return self._deadline is not None and self._room.waits(self) and not self._upgraded
+
     def _idle(self) -> bool:
         done = self.cycle is None or self.cycle.response_complete
         return done and not self._upgraded and not self.transport.is_closing()
@@ -113,8 +127,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _cut(self, why: str) -> None:
-        self._deadline = self._stalled = None
         self._room.refused(why)
-        if why == "slow handshake":
-            self.transport.write(TOO_SLOW)
+        if why in ANSWERS:
+            self.transport.write(ANSWERS[why])
         self.turn_out()

@@ -18,6 +18,8 @@ from greenroom.voice import SpeechError
 
 MAX_SOUNDS = 32
 MAX_TEXT = 2000
+MAX_SOCKETS = 20
+"""Test pages at the same time; each may wait for the one voice."""
 NO_VOICE = "This server has no voice: set voice.tts.engine, or a character that has one."
 
 
@@ -27,14 +29,22 @@ class SpeechTool:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sounds: OrderedDict[str, bytes] = OrderedDict()
+        self._open = 0
 
     async def tts_ws(self, socket: WebSocket) -> None:
         await socket.accept()
+        if self._open >= MAX_SOCKETS:
+            self._services.meter.refused("test pages")
+            await socket.close(1013, f"{MAX_SOCKETS} test pages are open, which is the limit")
+            return
+        self._open += 1
         try:
             while True:
                 await self._answer(socket, await socket.receive_text())
         except (WebSocketDisconnect, KeyError):
             return
+        finally:
+            self._open -= 1
 
     async def _answer(self, socket: WebSocket, frame: str) -> None:
         text = _text_of(frame)
