@@ -184,3 +184,14 @@ def test_the_page_lock_names_hashes_and_no_registry() -> None:
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert packages
     assert not [name for name, entry in packages.items() if "resolved" in entry or "integrity" not in entry]
+
+
+def test_the_page_has_words_for_every_error() -> None:
+    """Each code that the server gives an error is a key of the page's words."""
+    words = (ROOT / "web" / "src" / "i18n" / "en.ts").read_text(encoding="utf-8")
+    codes: set[str] = set()
+    for folder in ("sessions", "conversation", "live"):
+        for path in (ROOT / "src" / "greenroom" / folder).rglob("*.py"):
+            codes.update(re.findall(r'\bcode="([a-z-]+)"', path.read_text(encoding="utf-8")))
+    assert {"agent", "busy", "init-failed"} <= codes
+    assert not [code for code in sorted(codes) if f'"error.{code}"' not in words]

@@ -20,6 +20,17 @@ TALKING = slow(tokens_per_second=150)
 CHARACTERS: dict[str, Any] = {
     "endless.yaml": {"conf_name": "Endless", "agent": slow(words=2000, tokens_per_second=120)},
     "heavy.yaml": {"conf_name": "Heavy", "agent": slow(init_seconds=1.0)},
+    "never.yaml": {"conf_name": "Never", "agent": slow(init_seconds=60)},
+    "iris.yaml": {
+        "conf_name": "Iris",
+        "agent": FAST,
+        "wake_words": {
+            "enabled": True,
+            "wake": {"en": ["hey iris"], "zh": ["小艾"]},
+            "end": {"en": ["goodbye iris"]},
+            "idle_seconds": 600,
+        },
+    },
     "spoken.yaml": {
         "conf_name": "Spoken",
         "agent": {
@@ -62,7 +73,9 @@ async def browser() -> AsyncIterator[Browser]:
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
     """White talks at reading pace; the others are for what White cannot show."""
     folder = tmp_path_factory.mktemp("browser")
-    async with ServerProcess(folder, {"agent": TALKING}, characters=CHARACTERS) as running:
+    async with ServerProcess(
+        folder, {"agent": TALKING, "limits": {"init_seconds": 3}}, characters=CHARACTERS
+    ) as running:
         yield running
         assert not running.complaints()
 

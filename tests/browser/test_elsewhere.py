@@ -84,6 +84,44 @@ async def test_a_link_to_another_server(server: ServerProcess, new_page: NewPage
     assert await chat.say_and_hear("Hello.")
 
 
+async def test_another_server_in_the_settings(
+    tmp_path: Path, server: ServerProcess, new_page: NewPage
+) -> None:
+    """An address written in the settings is used, kept and shown; a wrong one is refused; the way back is a click."""
+    settings = {"agent": FAST, "security": {"allowed_origins": [f"http://{server.host}:{server.port}"]}}
+    async with ServerProcess(tmp_path, settings) as other:
+        chat = await new_page(server.url)
+        await chat.by("settings").click()
+        await chat.by("server-address").fill("no address")
+        await expect(chat.by("server-address")).to_have_attribute("aria-invalid", "true")
+        await chat.by("server-address").fill(f"{other.host}:{other.port}")
+        await chat.by("server-address").press("Enter")
+        await expect(chat.by("elsewhere")).to_contain_text(f"{other.host}:{other.port}")
+        await chat.ready()
+        assert chat.wire.urls[-1] == other.ws_url
+        await chat.page.reload()
+        await chat.ready()
+        assert chat.wire.urls[-1] == other.ws_url
+        await chat.by("elsewhere").get_by_role("link").click()
+        await chat.until(lambda: chat.wire.urls[-1] == server.ws_url, "the page's own server")
+        await chat.ready()
+        await expect(chat.by("elsewhere")).to_have_count(0)
+
+
+async def test_a_server_that_is_not_there(
+    server: ServerProcess, new_page: NewPage, context: BrowserContext
+) -> None:
+    """The page says which address does not answer, tries again on request, and offers to change it."""
+    page = await context.new_page()
+    await page.goto(f"{server.url}/?ws=ws://127.0.0.1:9/client-ws")
+    trouble = page.get_by_test_id("unreachable")
+    await expect(trouble).to_contain_text("The server does not answer")
+    await expect(trouble).to_contain_text("ws://127.0.0.1:9/client-ws")
+    await trouble.get_by_role("button", name="Change the address").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Server")
+    await page.close()
+
+
 async def test_another_clients_page(tmp_path: Path, context: BrowserContext) -> None:
     """A client that starts with fixed addresses gets ours before its own code runs, and connects."""
     folder = tmp_path / "their page"

@@ -32,7 +32,7 @@ OWN_WORDS = """() => {
   return words;
 }"""
 NAMES = re.compile(
-    r"ws://\S+|White|Untouched|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
+    r"ws://\S+|White|Untouched|Never|Iris|Broken|Sakura|Bloodsucker|Endless|Heavy|Spoken|Fast|Greenroom|Enter|Shift|Esc|English"
 )
 
 

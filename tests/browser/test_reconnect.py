@@ -74,6 +74,20 @@ async def test_the_conversation_is_brought_back(
         assert not chat.unexpected("WebSocket connection to")
 
 
+async def test_a_restart_is_told_as_such(tmp_path: Path, new_page: NewPage) -> None:
+    """A server that is stopped politely says so: the page tells a restart from a lost connection."""
+    async with start(tmp_path) as first:
+        port = first.port
+        chat = await new_page(first.url)
+        await chat.say_and_hear("My name is Ada.")
+    await expect(chat.status).not_to_have_attribute("data-state", "online")
+    async with start(tmp_path, port):
+        await back(chat)
+        await expect(chat.notices).to_have_attribute("data-word", "restarted")
+        await expect(chat.notices).to_contain_text("The server was restarted.")
+        assert "Ada" in await chat.say_and_hear("What is my name?")
+
+
 async def test_cut_off_in_mid_reply(tmp_path: Path, new_page: NewPage) -> None:
     """Another character's reply is cut off: character and conversation come back, with a word about it."""
     async with start(tmp_path) as first:

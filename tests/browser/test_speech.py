@@ -70,6 +70,34 @@ async def test_stopped_while_speaking(
     assert chat.wire.types_sent().count("frontend-playback-complete") == 1
 
 
+async def test_the_volume(context: BrowserContext, new_page: NewPage, server: ServerProcess) -> None:
+    """What the settings say is how loud it plays, also after a reload; the end of each turn is told by its name."""
+    await context.add_init_script(
+        """
+        window.volumes = [];
+        const start = HTMLMediaElement.prototype.play;
+        HTMLMediaElement.prototype.play = function () {
+          window.volumes.push(this.volume);
+          return start.call(this);
+        };
+        """
+    )
+    chat = await spoken(context, new_page, server)
+    await chat.by("settings").click()
+    await chat.by("volume").fill("40")
+    await chat.page.keyboard.press("Escape")
+    for _ in range(2):
+        await chat.say_and_hear("Tell me something.")
+        assert set(await chat.page.evaluate("() => window.volumes.slice(-2)")) == {0.4}
+        await chat.page.reload()
+        await chat.ready()
+        await chat.switch("Spoken")
+    asked = [m["request_id"] for m in chat.wire.received if m["type"] == "backend-synth-complete"]
+    answered = [m["request_id"] for m in chat.wire.sent if m["type"] == "frontend-playback-complete"]
+    assert answered == asked
+    assert len(set(asked)) == 2
+
+
 async def test_without_sound(context: BrowserContext, new_page: NewPage, server: ServerProcess) -> None:
     """With the sound off nothing is played, and the server is not kept waiting."""
     chat = await spoken(context, new_page, server)

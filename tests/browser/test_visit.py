@@ -128,6 +128,42 @@ async def test_switching_twice_ends_at_the_last(chat: ChatPage) -> None:
     assert chat.wire.received[-1]["type"] == "control"
 
 
+async def test_a_character_that_cannot_come(chat: ChatPage) -> None:
+    """Its card says that it is getting ready, then why it could not come; the earlier one answers as before."""
+    await chat.say_and_hear("My name is Ada.")
+    never = chat.character("Never")
+    await never.click()
+    await expect(never).to_have_attribute("data-state", "loading")
+    await expect(never).to_have_attribute("data-state", "failed")
+    await expect(never).to_contain_text("Could not be loaded: Never was not ready after 3 s.")
+    await expect(chat.page.locator(".head h1")).to_have_text("White")
+    assert "Ada" in await chat.say_and_hear("What is my name?")
+    await never.click()
+    await expect(never).to_have_attribute("data-state", "loading")
+    await chat.switch("White")
+
+
+async def test_a_character_that_must_be_called(chat: ChatPage) -> None:
+    """The page says how; what is said before is not answered, what is said after is, until it is sent to sleep."""
+    await chat.switch("Iris")
+    await expect(chat.by("wake-word")).to_have_text("Say “hey iris”")
+    await expect(chat.page.locator(".welcome")).to_contain_text("Begin with “hey iris”")
+    await chat.say("Hello there.")
+    await expect(chat.notices).to_have_text("Iris is not listening. Begin with “hey iris”.")
+    await expect(chat.stop).to_have_count(0)
+    await expect(chat.histories).to_have_count(0)
+    await chat.by("wake-word").click()
+    await expect(chat.page.get_by_role("dialog")).to_contain_text("goodbye iris")
+    await expect(chat.page.get_by_role("dialog")).to_contain_text("小艾")
+    await chat.page.keyboard.press("Escape")
+    await chat.say_and_hear("Hey Iris, who are you?")
+    await expect(chat.by("wake-word")).to_have_attribute("data-state", "active")
+    await chat.say_and_hear("And what time is it?")
+    await chat.say("Goodbye Iris.")
+    await expect(chat.notices.last).to_contain_text("waits to be called again")
+    await expect(chat.by("wake-word")).to_have_attribute("data-state", "listening")
+
+
 async def test_the_character_speaks_up(chat: ChatPage) -> None:
     """One click lets the character begin; there is no message of the visitor's then."""
     await chat.by("speak-up").click()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.history.test_database import dialect
 
-from greenroom.history import HistoryStore
+from greenroom.history import HistoryError, HistoryStore
 from greenroom.history.database import Database
 from greenroom.history.records import MAX_TITLE, Append, Purge
 
@@ -145,4 +145,18 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(file: Path) -> 
     ]
     assert await store.discard("mao", "a", LATER)
     assert await store.restore("mao", "a")
+    await store.aclose()
+
+
+async def test_the_bin_is_no_way_around_a_quota(file: Path) -> None:
+    """What was deleted makes room for what is new, the oldest first, and is gone then; it does not count beside it."""
+    store = await HistoryStore.open(file, most_histories=2)
+    for uid in "ab":
+        await store.append("mao", uid, "human", "hello")
+    await store.discard("mao", "a", LATER)
+    await store.append("mao", "c", "human", "hello")
+    assert await store.restore("mao", "a") is False
+    assert {one.uid for one in (await store.list("mao")).entries} == {"b", "c"}
+    with pytest.raises(HistoryError, match="max_per_character"):
+        await store.append("mao", "d", "human", "hello")
     await store.aclose()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from greenroom.history.records import Append, Change, Delete, Discard, Purge, Rename
 from greenroom.history.schema import histories
 
-__all__ = ["change"]
+__all__ = ["change", "make_room"]
 
 _h = histories.c
 _this = (_h.conf_uid == bindparam("of_conf"), _h.uid == bindparam("of_uid"))
@@ -23,6 +23,18 @@ _DUE = (
     .limit(bindparam("most"))
 )
 _PURGE = delete(histories).where(_h.id.in_(_DUE))
+_OLDEST_IN_BIN = (
+    select(_h.id)
+    .where(_h.conf_uid == bindparam("of_conf"), _h.deleted_until.is_not(None))
+    .order_by(_h.deleted_until)
+    .limit(bindparam("most"))
+)
+_MAKE_ROOM = delete(histories).where(_h.id.in_(_OLDEST_IN_BIN))
+
+
+def make_room(connection: Connection, conf_uid: str, most: int) -> int:
+    """Delete so many of a character's discarded histories, the oldest first; returns how many there were."""
+    return connection.execute(_MAKE_ROOM, {"of_conf": conf_uid, "most": most}).rowcount
 
 
 def change(connection: Connection, one: Change) -> int:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from greenroom.history.changes import change
+from greenroom.history.changes import change, make_room
 from greenroom.history.dialect import Dialect
 from greenroom.history.errors import HistoryError
 from greenroom.history.records import (
@@ -67,6 +67,7 @@ _COUNT = (
     .where(_h.conf_uid == bindparam("conf_uid"), _h.deleted_until.is_(None))
 )
 
+_ALL = select(func.count()).select_from(histories).where(_h.conf_uid == bindparam("conf_uid"))
 _LIST = (
     select(*summary_columns())
     .where(_h.conf_uid == bindparam("conf_uid"), _h.deleted_until.is_(None))
@@ -281,7 +282,10 @@ class Database:
         for conf_uid, count in new.items():
             if not count:
                 continue
-            there = self._connection.execute(_COUNT, {"conf_uid": conf_uid}).scalar_one()
+            # Those in the bin count as well, or they would be a way around; but they are the first to go.
+            there = self._connection.execute(_ALL, {"conf_uid": conf_uid}).scalar_one()
+            if there + count > self._most_histories:
+                there -= make_room(self._connection, conf_uid, there + count - self._most_histories)
             if there + count > self._most_histories:
                 raise HistoryError(
                     f"{conf_uid} has {there} conversations, and {self._most_histories} are the limit "

@@ -63,7 +63,7 @@ export type SessionEvent =
   | { type: "close-toast"; id: number };
 
 /** Errors that another try would meet again, or that did not stop the turn. */
-const AS_BEFORE = new Set(["too-large", "too-fast", "not-stored", "history"]);
+const AS_BEFORE = new Set(["too-large", "bad-image", "too-fast", "not-stored", "history"]);
 
 export function reduce(state: SessionState, event: SessionEvent): Step {
   switch (event.type) {

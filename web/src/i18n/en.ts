@@ -148,6 +148,8 @@ export const en = {
   "error.restore-failed": "It is too late: this conversation is gone.",
   "error.rename-failed": "The conversation could not be renamed; perhaps it was deleted.",
   "error.conversation": "The conversation took too long or failed; the next one begins.",
+  "error.bad-image": "A picture could not be taken.",
+  "error.not-kept": "What is said now is not kept: the server's storage cannot be used.",
   "search.label": "Search conversations",
   "search.clear": "End the search",
   "search.found": "{n} found",

@@ -150,6 +150,8 @@ export const zh: Words = {
   "error.restore-failed": "已超过期限，无法恢复此对话。",
   "error.rename-failed": "无法重命名，对话可能已被删除。",
   "error.conversation": "对话用时过长或失败，将开始下一个。",
+  "error.bad-image": "有一张图片无法接受。",
+  "error.not-kept": "服务器的存储不可用，现在说的内容不会被保存。",
   "search.label": "搜索对话",
   "search.clear": "结束搜索",
   "search.found": "找到 {n} 个",
