@@ -304,6 +304,28 @@ async def test_an_abandoned_task_is_named(tmp_path: Path) -> None:
             assert (over["abandoned"], over["total"]) == ([], told["total"])
 
 
+async def test_a_soak_behind_a_token(tmp_path: Path) -> None:
+    """Where every page needs a token, the soak gets one for its time; whoever starts it shows the ops token."""
+    ops = {"Authorization": "Bearer only-for-those-who-watch-it-all"}
+    security = {"token": "visitors-may-come-in-with-this", "ops_token": ops["Authorization"].split()[1]}
+    async with ServerProcess(tmp_path, {"agent": FAST, "security": security}) as server:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=20) as http:
+            assert (await http.get("/ops/state")).status_code == 401
+            visitor = {"Authorization": f"Bearer {security['token']}"}
+            assert (await http.post("/ops/soak", headers=visitor, json={})).status_code == 403
+            answer = await http.post("/ops/soak", headers=ops, json={"visits": 3, "mode": "polite"})
+            assert answer.status_code == 202
+
+            async def over() -> dict[str, Any] | None:
+                soak = (await http.get("/ops/state", headers=ops)).json()["soak"]
+                return soak if soak["state"] != "running" else None
+
+            soak = await eventually("the soak's end", over, 60)
+            assert (soak["state"], soak["done"], soak["error"]) == ("finished", 3, None)
+            assert all(soak["first_reply_ms"])
+            assert security["token"] not in server.log_text()
+
+
 async def test_rooms_are_listed(tmp_path: Path) -> None:
     """With who watches and what waits."""
     async with ServerProcess(tmp_path, {"agent": slow(words=60, tokens_per_second=10)}) as server:
