@@ -96,6 +96,22 @@ async def test_progress_and_verdict(child: Callable[[str], None]) -> None:
     await histories.aclose()
 
 
+@pytest.mark.parametrize(("url", "insecure"), [("http://127.0.0.1:1", "0"), ("https://127.0.0.1:1", "1")])
+async def test_its_own_certificate_is_not_doubted(
+    child: Callable[[str], None], url: str, insecure: str
+) -> None:
+    """The server is called by its address, for which no certificate is made."""
+    child("print(json.dumps({'error': str(sys.argv.count('--insecure'))}))")
+    histories = await HistoryStore.open(None)
+    async with TaskScope("server") as scope:
+        stage = Stage(scope, histories)
+        stage.runner.url = url
+        stage.runner.start(OpsSoakRequest(5))
+        run = await stage.until(lambda run: run.state != "running")
+        assert run.error == insecure
+    await histories.aclose()
+
+
 async def test_one_at_a_time_and_only_what_works(child: Callable[[str], None]) -> None:
     """A second one is refused, as is what cannot work, each with what to do."""
     child("time.sleep(60)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 
 import httpx
@@ -105,6 +106,16 @@ async def test_connections_that_fail(error: httpx.HTTPError, text: str) -> None:
 
     with pytest.raises(Lost, match=text):
         await heard(remote(answer))
+
+
+async def test_a_certificate_that_is_not_trusted() -> None:
+    """It is told as such, with what one can do about it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("failed") from ssl.SSLCertVerificationError("self-signed")
+
+    with pytest.raises(Lost, match=r"the certificate of http://x is not trusted .*SSL_CERT_FILE can name it"):
+        await remote(answer).state()
 
 
 async def test_it_connects_again_with_growing_pauses() -> None:

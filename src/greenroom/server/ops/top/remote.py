@@ -72,6 +72,8 @@ class Remote:
             headers=headers,
             timeout=httpx.Timeout(CONNECT_SECONDS, read=SILENCE_SECONDS),
             trust_env=False,
+            # The system's own authorities, and SSL_CERT_FILE, as everybody's curl has it.
+            verify=ssl.create_default_context() if url.startswith("https:") else False,
             transport=transport,
         )
 
@@ -174,7 +176,10 @@ class Remote:
             return Lost(f"{self.url} does not answer within {CONNECT_SECONDS:g} s")
         if isinstance(error, httpx.ConnectError):
             if isinstance(_cause(error), ssl.SSLError):
-                return Lost(f"{self.url}: no safe connection ({_cause(error)})")
+                why = getattr(_cause(error), "verify_message", "") or _cause(error)
+                return Lost(
+                    f"the certificate of {self.url} is not trusted ({why}); SSL_CERT_FILE can name it"
+                )
             return Lost(f"nobody answers at {self.url}; is the server running? (greenroom serve)")
         return Lost(f"the connection to {self.url} was lost ({type(error).__name__})")
 
