@@ -36,9 +36,10 @@ TIMES = (
     "stall",
     "cpu",
     "waited",
+    "reads",
 )
 COUNTS = ("threads", "fds", "children", "tasks")
-RATES = ("cpu", "wanted", "wakeups")
+RATES = ("cpu", "wanted", "wakeups", "child_cpu")
 
 
 def blocks(values: Sequence[T], rng: random.Random) -> list[T]:

@@ -224,6 +224,7 @@ CAUSES: dict[str, tuple[Change, set[str]]] = {
     "a blocking call": (visits(_blocked), {"loop-blocked"}),
     "files at each open": (visits(lambda v: setattr(v, "reads", 4 + 3 * v.number)), {"files-at-open"}),
     "many files at each open": (visits(lambda v: setattr(v, "reads", 6000 + v.number)), {"files-at-open"}),
+    "an index that grows": (visits(lambda v: setattr(v, "reads", 7 + v.number // 8)), set()),
     "reads that scatter": (visits(lambda v: setattr(v, "reads", 4 + v.number * 7 % 5)), set()),
     "slow opens": (visits(lambda v: add("opened", 0.002 * v.number)(v)), {"files-at-open"}),
     "children that spin": (_both(samples(_two_children), lambda run: _spinning_children(run)), {"idle-spin"}),

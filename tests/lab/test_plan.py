@@ -66,3 +66,11 @@ def test_an_unknown_mode_names_those_there_are():
     """The message lists the modes."""
     with pytest.raises(NoSuchMode, match="polite"):
         next(steps("rude", ALL))
+
+
+def test_an_abrupt_milestone_knows_who_left_before_it():
+    """A probe that comes right after closed pages is not taken for a calm one."""
+    visits = [step for step in islice(steps("abrupt", frozenset(MANNERS)), 20) if step.window is None]
+    assert [(s.manner, s.after) for s in visits[:3]] == [
+        ("patient", "calm"), ("late", "patient"), ("patient", "late"),
+    ]  # fmt: skip

@@ -103,7 +103,7 @@ def _steps(plan: list[Block], probe: str) -> Iterator[Step]:
         # A milestone that would fall into the block comes before it, and the block later by as much.
         while MILESTONES & _others(number, parts, sizes, probe):
             number += 1
-            yield Step(number, probe)
+            yield Step(number, probe, after=after)
             after = probe if probe in ABRUPT else "calm"
         for (name, _, _), size in zip(parts, sizes, strict=True):
             if size:

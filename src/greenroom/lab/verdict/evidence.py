@@ -72,10 +72,12 @@ def after_abrupt(
     clear = sum(difference > margin for difference, margin in zip(more, margins, strict=True))
     certain = middle > statistics.median(margins) and clear >= 0.7 * len(more)
     if len(more) < ENOUGH:
-        # Two visits can both be slow by chance, if slow ones are common.
-        certain = certain and min(more) > 5 * max(
-            scatter([Point(at, value) for at, value in found]) for found in (calm, _calm(run, read, TALK))
-        )
+        # Two visits can both be slow by chance, if slow ones are common: these must be slower than any other.
+        others = [*calm, *_calm(run, read, TALK)]
+        slowest = max((value for _, value in others), default=0.0)
+        spread = max(scatter([Point(at, value) for at, value in found]) for found in (calm, others))
+        certain = certain and min(more) > 5 * spread
+        certain = certain and min(a + b for a, b in zip(usual, more, strict=True)) > 1.25 * slowest
     return Shift(statistics.median(usual), middle, certain)
 
 
