@@ -3,10 +3,10 @@
 ARGS ?=
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format page bench lock clean
+.PHONY: help serve test check format page bench lock audit-deps sbom clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+: *.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+: *.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | awk -F'|' '{printf "%-17s %s\n", $$1, $$2}'
 
 serve:  ## start the server with its page (ARGS: options of `greenroom serve`)
 	@scripts/setup run
@@ -33,6 +33,14 @@ bench:  ## measure the costs of the parts (ARGS: names of benchmarks, default al
 
 lock:  ## rewrite requirements/*.txt from pyproject.toml
 	@scripts/setup lock
+
+audit-deps:  ## ask a vulnerability service about the locked packages (needs the network)
+	@scripts/setup dev
+	@$(BIN)/python scripts/audit_deps.py
+
+sbom:  ## write the software bill of materials of a release to dist/
+	@scripts/setup dev
+	@$(BIN)/python scripts/sbom.py --out dist/greenroom.cdx.json
 
 clean:  ## remove what the other commands made
 	rm -rf .venv build dist web/node_modules web/dist src/greenroom/server/page src/greenroom/lab/report/built test-results

@@ -21,6 +21,10 @@ PROGRAMS = {
     "faketime": ("faketime",),
     "ngircd": ("ngircd", "/usr/sbin/ngircd"),
     "prlimit": ("prlimit",),
+    "unshare": ("unshare",),
+    "systemd-analyze": ("systemd-analyze",),
+    "setpriv": ("setpriv",),
+    "git": ("git",),
 }
 
 

@@ -1,0 +1,205 @@
+"""The container file and the systemd unit, without a container engine and without systemd: the same steps, the same
+rights, as plain processes."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from tests.helpers.services import find, require
+
+from .locked_up import ROOT, UID, LockedUp
+
+CONTAINERFILE = ROOT / "Containerfile"
+UNIT = ROOT / "examples" / "deploy" / "greenroom.service"
+TOKEN = "a-token-for-the-test-of-the-packaging-0123456789"
+
+
+def steps() -> list[tuple[str, str]]:
+    """The instructions of the container file, long lines joined."""
+    text = CONTAINERFILE.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(line.split()[0], line.split(maxsplit=1)[1]) for line in lines]
+
+
+def container_command() -> list[str]:
+    """What the container runs."""
+    (entry,) = [json.loads(rest) for name, rest in steps() if name == "ENTRYPOINT"]
+    (more,) = [json.loads(rest) for name, rest in steps() if name == "CMD"]
+    return [*entry, *more]
+
+
+def unit() -> configparser.ConfigParser:
+    found = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
+    found.optionxform = str  # type: ignore[assignment, method-assign]
+    found.read(UNIT, encoding="utf-8")
+    return found
+
+
+def unit_command() -> list[str]:
+    return shlex.split(unit()["Service"]["ExecStart"])
+
+
+# -- what is written ----------------------------------------------------------------------------------------------
+
+
+def test_the_container_is_nobody_in_particular() -> None:
+    """The last user is a number that is not root's, and is set before anything runs in the end."""
+    names = [name for name, _ in steps()]
+    users = [rest for name, rest in steps() if name == "USER"]
+    assert users == [f"{UID}:{UID}"]
+    assert names.index("USER") < names.index("ENTRYPOINT")
+    assert "ADD" not in names
+
+
+def test_the_container_is_built_from_what_is_there() -> None:
+    """Packages with hashes only, from the lock; what is copied exists and is not left out."""
+    text = CONTAINERFILE.read_text(encoding="utf-8")
+    assert "--require-hashes -r requirements/run.txt" in text
+    assert (ROOT / "requirements" / "run.txt").is_file()
+    left_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert not {"src", "web", "scripts", "requirements", "README.md", "LICENSE", "pyproject.toml"} & set(
+        left_out
+    )
+    assert {".git", ".venv"} <= set(left_out)
+    for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE):
+        assert re.fullmatch(r"\S+/\S+:\d\S*", image), f"{image}: no registry, or no version"
+
+
+@pytest.mark.parametrize("command", [container_command(), unit_command()], ids=["container", "systemd"])
+def test_the_commands_options_exist(command: list[str]) -> None:
+    """Each option of the command is one of `greenroom serve`."""
+    assert command[:2] == ["/opt/greenroom/bin/greenroom", "serve"]
+    printed = subprocess.run(
+        [sys.executable, "-m", "greenroom", "serve", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    options = [word for word in command if word.startswith("--")]
+    assert len(options) >= 4
+    for option in options:
+        assert re.search(rf"{option}\b", printed), option
+
+
+def test_the_unit_is_as_closed_as_it_can_be() -> None:
+    """The usual locks are on."""
+    service = unit()["Service"]
+    for name in (
+        "NoNewPrivileges",
+        "PrivateTmp",
+        "PrivateDevices",
+        "ProtectHome",
+        "DynamicUser",
+        "RestrictNamespaces",
+    ):
+        assert service[name] == "yes", name
+    assert service["ProtectSystem"] == "strict"
+    assert service["CapabilityBoundingSet"] == ""
+    assert int(service["TimeoutStopSec"]) > 6  # its own shutdown takes five
+
+
+def test_systemd_rates_the_unit() -> None:
+    """`systemd-analyze` understands it, and finds little exposed."""
+    analyze = require("systemd-analyze")
+    done = subprocess.run([analyze, "verify", str(UNIT)], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if "is not executable" not in line]
+    assert not [line for line in complaints if UNIT.name in line], complaints
+    rated = subprocess.run(
+        [analyze, "security", "--offline=true", "--no-pager", str(UNIT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    level = re.search(r"exposure level for \S+: ([\d.]+)", rated.stdout)
+    assert level is not None, rated.stderr
+    assert float(level[1]) <= 1.5
+
+
+# -- what it does --------------------------------------------------------------------------------------------------
+
+
+def get(url: str, token: str = "") -> tuple[int, str]:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, ""
+
+
+def address(server: LockedUp, seconds: float = 30) -> str:
+    """Wait for its first word that it serves."""
+    end = monotonic() + seconds
+    while monotonic() < end:
+        found = re.search(r'"url": "(http://[^"]+)"', server.log_text())
+        if found:
+            return found[1]
+        assert server.outer.poll() is None, server.log_text()
+        sleep(0.05)
+    raise AssertionError(f"it did not start:\n{server.log_text()}")
+
+
+@pytest.mark.parametrize("command", [container_command(), unit_command()], ids=["container", "systemd"])
+def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
+    """As an unknown user without a capability, on a read-only system: it serves, keeps its data, and stops in order."""
+    (tmp_path / "token").write_text(TOKEN, encoding="utf-8")
+    shutil.chown(tmp_path / "token", UID, UID)
+    (tmp_path / "token").chmod(0o400)
+    places = {
+        "/data": str(tmp_path / "data"), "${STATE_DIRECTORY}": str(tmp_path / "data"), "12393": "0",
+        "/run/secrets/greenroom_token": str(tmp_path / "token"),
+        "${CREDENTIALS_DIRECTORY}/token": str(tmp_path / "token"),
+    }  # fmt: skip
+    server = LockedUp(tmp_path, [places.get(word, word) for word in command[1:]])
+    server.start()
+    try:
+        url = address(server)
+        assert get(f"{url}/health/live")[0] == 200
+        status, page = get(url, TOKEN)
+        assert status == 200
+        assert "<html" in page.lower()
+        assert get(f"{url}/ops/statistics.json")[0] in (401, 403)
+        rights = server.status()
+        assert rights["Uid"].split() == [str(UID)] * 4
+        assert rights["NoNewPrivs"] == "1"
+        assert {int(rights[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")} == {0}
+        assert (server.data / "histories.sqlite3").is_file()
+        code = server.stop()
+    finally:
+        server.kill()
+    text = server.log_text()
+    assert code == 0, text
+    assert '"level": "error"' not in text
+    assert "Traceback" not in text
+    assert TOKEN not in text
+
+
+@pytest.mark.slow
+def test_the_build_steps(tmp_path: Path) -> None:
+    """The RUN lines of the build stage, in a copy of the tree: what they install answers. Takes a package index."""
+    git = find("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("takes a git checkout")
+    source = tmp_path / "src"
+    source.mkdir()
+    packed = subprocess.run([git, "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(source)], input=packed, check=True)
+    build = [rest for name, rest in steps()[: [n for n, _ in steps()].index("FROM", 1)] if name == "RUN"]
+    assert len(build) == 3
+    for line in build:
+        here = line.replace("/opt/greenroom", str(tmp_path / "opt"))
+        here = here.replace("python -m venv", f"{sys.executable} -m venv")
+        subprocess.run(here, shell=True, cwd=source, check=True)
+    printed = subprocess.run(
+        [str(tmp_path / "opt" / "bin" / "greenroom"), "--version"], capture_output=True, text=True
+    )
+    assert printed.stdout.startswith("greenroom ")
+    packages = tmp_path / "opt" / "lib"
+    assert list(packages.glob("python*/site-packages/greenroom/server/page/index.html"))
