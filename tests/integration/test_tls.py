@@ -97,3 +97,22 @@ async def test_a_certificate_that_cannot_be_used_stops_the_start(tmp_path: Path)
         server.start()
         assert await server.exited(20) == 2
         assert words in server.log_text()
+
+
+async def test_a_soak_from_the_ops_page_comes_in(tmp_path: Path) -> None:
+    """Although visitors need a token, and the certificate is for another name: with a pass of the server's own."""
+    cert, key = make_certificate(tmp_path)
+    args = ("--tls-cert", str(cert), "--tls-key", str(key))
+    settings = {"agent": FAST, "security": {"token": TOKEN, "ops_token": f"ops-{TOKEN}"}}
+    async with ServerProcess(tmp_path, settings, args=args) as server:
+        headers = {"Authorization": f"Bearer ops-{TOKEN}"}
+        async with httpx.AsyncClient(base_url=server.url, verify=trusting(cert), headers=headers) as web:
+            assert (await web.post("/ops/soak", json={"visits": 3, "mode": "polite"})).status_code == 202
+
+            async def ended() -> dict[str, object] | None:
+                soak = (await web.get("/ops/state")).json()["soak"]
+                return soak if soak["state"] != "running" else None
+
+            found = await eventually("the soak's end", ended, 60)
+        assert (found["state"], found["done"]) == ("finished", 3), found
+        assert [line for line in server.log() if line.get("event") == "refused"] == []
