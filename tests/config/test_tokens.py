@@ -180,3 +180,25 @@ def test_check_says_so_before_the_start(tmp_path: Path, monkeypatch: pytest.Monk
     assert "chmod 600" in check(path, {}).text()
     (tmp_path / "t").chmod(0o600)
     assert check(path, {}).ok
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no modes there")
+def test_check_warns_of_a_token_that_others_can_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the settings file itself, with its line; not if it comes from a variable, or only the owner can read it."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "greenroom.yaml"
+    named = f"  tokens: [{{name: a, token: {TWO}}}]\n"
+    path.write_text(f"data_dir: d\nsecurity:\n  token: {ONE}\n{named}", encoding="utf-8")
+    path.chmod(0o644)
+    found = check(path, {})
+    assert [(warning.field, warning.line) for warning in found.warnings] == [
+        ("security.token", 3),
+        ("security.tokens", 4),
+    ]
+    assert "chmod 600" in found.text()
+    assert ONE not in found.text()
+    path.chmod(0o600)
+    assert not check(path, {}).warnings
+    path.write_text("data_dir: d\nsecurity:\n  token: ${TOKEN}\n", encoding="utf-8")
+    path.chmod(0o644)
+    assert not check(path, {"TOKEN": ONE}).warnings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def check(
     else:
         if open_door := refuse_to_be_open(settings, tokens):
             problems.append(open_door)
+    _check_readers(gathered, warnings)
     own = settings.characters_dir
     if own is not None and not own.is_dir():
         fix = "create it, or correct the path"
@@ -110,6 +112,25 @@ def _best_guess(gathered: Gathered) -> Settings:
         if isinstance(value, str | Path) and value:
             known[name] = Path(value)
     return Settings.model_validate(known)
+
+
+def _check_readers(gathered: Gathered, warnings: list[Problem]) -> None:
+    """Tell of tokens written into a settings file that others on this machine can read."""
+    file, section = gathered.file, gathered.layers.data.get("security")
+    if file is None or os.name == "nt" or not isinstance(section, dict):
+        return
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return  # reading it has been complained of
+    for field in ("token", "ops_token", "tokens"):
+        origin = gathered.layers.origin(("security", field))
+        values = section.get(field)
+        inline = any("token" in one for one in values) if isinstance(values, list) else bool(values)
+        if mode & 0o044 and inline and origin is not None and origin.line is not None and not origin.hidden:
+            message = "stands in a file that others on this machine can read"
+            fix = f"run: chmod 600 {file}, or use token_file"
+            warnings.append(Problem(origin.file, origin.line, f"security.{field}", message, fix))
 
 
 def _check_together(characters: list[Character], problems: list[Problem], warnings: list[Problem]) -> None:
