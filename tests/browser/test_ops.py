@@ -175,16 +175,6 @@ async def test_the_export(ops_server: ServerProcess, new_ops: NewOps) -> None:
     assert content["tree"]["owners"][0]["path"] == "server"
 
 
-async def test_the_range_of_the_charts(ops_server: ServerProcess, new_ops: NewOps) -> None:
-    """Twelve hours of a server that has just begun are empty, and say when that will change."""
-    ops = await new_ops(ops_server.url)
-    await expect(ops.legend("memory", "rss_mb")).to_contain_text("MB")
-    await ops.page.get_by_role("radio", name="12 h").check()
-    await expect(ops.by("time")).to_contain_text("One point for each 30 s")
-    await ops.page.get_by_role("radio", name="15 min").check()
-    await expect(ops.legend("memory", "rss_mb")).to_contain_text("MB")
-
-
 async def test_language_and_theme_are_kept_and_shared(
     ops_server: ServerProcess, new_ops: NewOps, new_page: NewPage, browser: Browser
 ) -> None:
