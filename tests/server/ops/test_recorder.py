@@ -83,16 +83,16 @@ def test_closes_of_owners_are_kept() -> None:
     lost = JobInfo("server/clients/client a/turns", "turn", "site", "running", 1.0)
     recorder.scope_closed(report("server/clients/client a/turns", lost))
     recorder.scope_closed(report("server/clients/client a", lost))
-    (close,) = recorder.closes
+    (close,) = recorder.closes.since(0)
     assert close.owner == "server/clients/client a"
     assert close.abandoned == ["server/clients/client a/turns/turn"]
     assert (close.duration_ms, close.ended, close.dropped, close.reason) == (12.5, 3, 1, "closed by the page")
     for number in range(5):
         recorder.scope_closed(report(f"server/rooms/room {number}"))
     assert recorder.closes_total == 6
-    assert [close.owner[-1] for close in recorder.closes_since(1)] == ["2", "3", "4"]
-    assert [close.owner[-1] for close in recorder.closes_since(5)] == ["4"]
-    assert recorder.closes_since(6) == []
+    assert [close.owner[-1] for close in recorder.closes.since(1)] == ["2", "3", "4"]
+    assert [close.owner[-1] for close in recorder.closes.since(5)] == ["4"]
+    assert recorder.closes.since(6) == []
 
 
 def test_it_tells_when_turns_run() -> None:

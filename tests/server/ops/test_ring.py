@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from greenroom.server.ops.ring import MOST_COLUMNS, Ring
+from greenroom.server.ops.ring import MOST_COLUMNS, Latest, Ring
 
 
 def test_rows_come_oldest_first() -> None:
@@ -53,3 +53,16 @@ def test_it_never_grows() -> None:
         assert tracemalloc.get_traced_memory()[0] - before < 2000
     finally:
         tracemalloc.stop()
+
+
+def test_the_latest_things() -> None:
+    """Those after a number, as far as they are kept; the list behind it has its length from the start."""
+    latest: Latest[str] = Latest(3)
+    assert (latest.since(0), len(latest)) == ([], 0)
+    for number in range(1, 6):
+        latest.append(f"thing {number}")
+        assert len(latest._places) == 3
+    assert (latest.total, len(latest)) == (5, 3)
+    assert latest.since(0) == ["thing 3", "thing 4", "thing 5"]
+    assert latest.since(4) == ["thing 5"]
+    assert latest.since(5) == []

@@ -107,13 +107,14 @@ async def test_counting_many_scopes_stops_nobody() -> None:
         async def beat() -> None:
             nonlocal worst
             while not done:
-                before = time.perf_counter()
+                # Processor time: a busy machine holds everybody up, and this is not about that.
+                before = time.thread_time()
                 await asyncio.sleep(0)
-                worst = max(worst, time.perf_counter() - before)
+                worst = max(worst, time.thread_time() - before)
 
         beats = root.start(beat)
         counted = await tasks_by_kind(root)
         done = True
         await beats.wait()
         assert counted["clients"] == 0
-        assert worst < 0.05
+        assert worst < 0.03

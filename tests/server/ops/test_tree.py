@@ -150,17 +150,17 @@ async def test_a_big_tree_stops_nobody() -> None:
         async def beat() -> None:
             nonlocal worst
             while not done:
-                before = time.perf_counter()
+                # Processor time: a busy machine holds everybody up, and this is not about that.
+                before = time.thread_time()
                 await asyncio.sleep(0)
-                worst = max(worst, time.perf_counter() - before)
+                worst = max(worst, time.thread_time() - before)
 
         beats = root.start(beat)
         page = await tree_page(root, None, 2000)
         done = True
         await beats.wait()
         assert len(page.owners) > 900
-        # A few milliseconds; a machine that is busy with other things makes more of it.
-        assert worst < 0.06
+        assert worst < 0.03
 
 
 @virtual

@@ -118,7 +118,7 @@ class OpsVerdict(Struct, frozen=True):
     figures: OpsVerdictFigures
 
 
-class OpsClose(Struct, frozen=True):
+class OpsClose(Struct, frozen=True, gc=False):
     """One owner's close."""
 
     owner: str

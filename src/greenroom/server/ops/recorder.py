@@ -6,12 +6,11 @@ It is told by `server.metrics`, which everything that is counted passes.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from time import time
 
 from greenroom.server.ops.messages import OpsClose, OpsVisits
-from greenroom.server.ops.ring import Ring
+from greenroom.server.ops.ring import Latest, Ring
 from greenroom.sessions.services import TurnEnd
 from greenroom.tasks import CloseReport
 
@@ -35,11 +34,10 @@ class Recorder:
         """Set once the server is open: what it does to warm up is nobody's visit."""
         self.turns_running = 0
         self.abandoned = 0
-        self.closes: deque[OpsClose] = deque(maxlen=closes)
-        self.closes_total = 0
+        self.closes: Latest[OpsClose] = Latest(closes)
         self.visits_total = 0
         self._visits = Ring(visits, ("n", "t", "first_reply_ms", "reply_ms"))
-        self._words: deque[tuple[str, str]] = deque(maxlen=visits)
+        self._words: Latest[tuple[str, str]] = Latest(visits)
         self._replies: list[float] = []
         self._replies_count = 0
         self.on_turns: Callable[[int], None] = lambda running: None
@@ -76,7 +74,6 @@ class Recorder:
     def scope_closed(self, report: CloseReport) -> None:
         if not self.awake or report.scope.count("/") > OWNERS_DEPTH:
             return
-        self.closes_total += 1
         self.closes.append(
             OpsClose(
                 owner=report.scope,
@@ -102,7 +99,7 @@ class Recorder:
         """The visits that are kept, or those after number `since`."""
         kept = len(self._visits)
         skip = max(0, kept - (self.visits_total - since))
-        words = list(self._words)[skip:]
+        words = self._words.since(since)
         column = self._visits.column
         return OpsVisits(
             n=[int(number or 0) for number in column("n", skip)],
@@ -113,10 +110,9 @@ class Recorder:
             character=[character for _, character in words],
         )
 
-    def closes_since(self, number: int) -> list[OpsClose]:
-        """The closes after the `number`-th that are still kept."""
-        missing = min(self.closes_total - number, len(self.closes))
-        return list(self.closes)[len(self.closes) - missing :]
+    @property
+    def closes_total(self) -> int:
+        return self.closes.total
 
 
 def percentile(values: list[float], share: float) -> float | None:

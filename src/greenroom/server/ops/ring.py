@@ -8,9 +8,32 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, MutableSequence
 from math import isnan, nan
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+T = TypeVar("T")
 MOST_COLUMNS = 64
+
+
+class Latest(Generic[T]):
+    """The last `capacity` things of any kind."""
+
+    def __init__(self, capacity: int) -> None:
+        self._places: list[T | None] = [None] * capacity
+        self.total = 0
+        """Things that were ever added."""
+
+    def __len__(self) -> int:
+        return min(self.total, len(self._places))
+
+    def append(self, thing: T) -> None:
+        self._places[self.total % len(self._places)] = thing
+        self.total += 1
+
+    def since(self, number: int) -> list[T]:
+        """Those after the `number`-th that are still kept, oldest first."""
+        begin = max(number, self.total - len(self._places))
+        found = (self._places[at % len(self._places)] for at in range(begin, self.total))
+        return [thing for thing in found if thing is not None]
 
 
 class Ring:
@@ -55,9 +78,13 @@ class Ring:
             return self._in_order(self._integers[name])[skip:]
         return [None if isnan(value) else value for value in self._in_order(self._floats[name])[skip:]]
 
+    def names(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return (*self._floats, *self._integers)
+
     def columns(self) -> dict[str, list[Any]]:
         """All columns by name."""
-        return {name: self.column(name) for name in (*self._floats, *self._integers)}
+        return {name: self.column(name) for name in self.names()}
 
     def _in_order(self, column: MutableSequence[Any]) -> list[Any]:
         end = self.total % self._capacity

@@ -80,7 +80,7 @@ class OpsRoom:
             found.append(event("visits", self.book.new_visits(self._told_visits)))
             self._told_visits = recorder.visits_total
         if recorder.closes_total != self._told_closes:
-            closes = recorder.closes_since(self._told_closes)
+            closes = recorder.closes.since(self._told_closes)
             found.append(event("closes", OpsCloses(closes, recorder.closes_total)))
             self._told_closes = recorder.closes_total
         abandoned = abandoned_tasks()

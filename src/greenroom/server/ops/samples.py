@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from statistics import fmean
 
@@ -26,19 +27,15 @@ class SampleHistory:
     def __init__(self, seconds: int, hours: int) -> None:
         self._fine = Ring(seconds, FLOATS, INTEGERS)
         self._coarse = Ring(hours * 3600 // COARSE_SECONDS, (*FLOATS, *INTEGERS[1:]), INTEGERS[:1])
-        self._replies: list[float] = []
-        self._since: list[dict[str, float | None]] = []
+        self._replies: array[float] = array("d")
 
     def add(self, sample: OpsSample, replies: Iterable[float]) -> None:
         """Keep a sample; `replies` are what its percentiles were made of."""
-        row = row_of(sample)
-        self._fine.append(row)
-        self._since.append(row)
+        self._fine.append(row_of(sample))
         self._replies.extend(replies)
-        if len(self._since) >= COARSE_SECONDS:
+        if self._fine.total % COARSE_SECONDS == 0:
             self._coarse.append(self._gathered())
-            self._since.clear()
-            self._replies.clear()
+            self._replies = array("d")
 
     def fine(self) -> OpsSamples:
         return _samples(self._fine, STEP_SECONDS)
@@ -56,13 +53,18 @@ class SampleHistory:
 
     def _gathered(self) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
-        for name in {name: None for row in self._since for name in row}:
-            values = [value for row in self._since if (value := row.get(name)) is not None]
-            found[name] = round(max(values) if name in WORST else fmean(values), 2) if values else None
-        found["t"] = self._since[-1]["t"]
-        found["replies"] = sum(row["replies"] or 0 for row in self._since)
-        found["reply_ms_p50"] = percentile(self._replies, 0.5)
-        found["reply_ms_p95"] = percentile(self._replies, 0.95)
+        skip = len(self._fine) - COARSE_SECONDS
+        for name in self._fine.names():
+            values = [value for value in self._fine.column(name, skip) if value is not None]
+            if name == "t":
+                found[name] = values[-1]
+            elif name == "replies":
+                found[name] = sum(values)
+            else:
+                found[name] = round(max(values) if name in WORST else fmean(values), 2) if values else None
+        replies = self._replies.tolist()
+        found["reply_ms_p50"] = percentile(replies, 0.5)
+        found["reply_ms_p95"] = percentile(replies, 0.95)
         return found
 
 

@@ -191,7 +191,7 @@ class StateBook:
             "baseline": self.learn(),
             "verdict_hint": self.hint(),
             "tasks_by_kind": self.tasks_by_kind,
-            "closes": self._part("closes", recorder.closes_total, lambda: list(recorder.closes)),
+            "closes": self._part("closes", recorder.closes_total, lambda: recorder.closes.since(0)),
             "closes_total": recorder.closes_total,
             "abandoned": abandoned_tasks(),
             "abandoned_total": recorder.abandoned,
