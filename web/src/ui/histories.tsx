@@ -17,6 +17,7 @@ export function Histories({ onChosen }: { onChosen: () => void }): JSX.Element {
   const { client, snapshot, t } = useApp();
   const { session } = snapshot;
   const [asked, setAsked] = useState<HistoryEntry | null>(null);
+  const now = useNow();
   const { search } = session;
   const list = useRef<HTMLUListElement>(null);
   const remove = (entry: HistoryEntry): void => {
@@ -62,6 +63,7 @@ export function Histories({ onChosen }: { onChosen: () => void }): JSX.Element {
             key={entry.uid}
             entry={entry}
             query={search?.query ?? ""}
+            now={now}
             onChosen={onChosen}
             onDelete={() => remove(entry)}
           />

@@ -7,7 +7,7 @@ import { spaced } from "../client/spacing";
 import { can } from "../client/state";
 import { markedParts, textParts, withoutMoods } from "../client/text";
 import { relativeTime, type Translate } from "../i18n";
-import { useApp, useNow } from "./context";
+import { useApp } from "./context";
 import { Icon } from "./icons";
 
 const LONGEST_TITLE = 200;
@@ -16,16 +16,17 @@ interface HistoryRowProps {
   entry: HistoryEntry;
   /** What is searched for; empty if nothing is. */
   query: string;
+  /** The time of its age, in milliseconds since 1970: one clock for the whole list. */
+  now: number;
   onChosen: () => void;
   onDelete: () => void;
 }
 
-export function HistoryRow({ entry, query, onChosen, onDelete }: HistoryRowProps): JSX.Element {
+export function HistoryRow({ entry, query, now, onChosen, onDelete }: HistoryRowProps): JSX.Element {
   const { client, snapshot, language, t } = useApp();
   const { session } = snapshot;
   const [naming, setNaming] = useState(false);
   const pencil = useRef<HTMLButtonElement>(null);
-  const now = useNow();
   const current = session.history === entry.uid;
   const title = preview(titleOf(entry, session.moods, t), 120);
   const found = entry.found ? lineOf(entry.found, session.moods) : "";
