@@ -41,13 +41,18 @@ STEPS = {*OPAQUE, "async_generator", "coroutine"}
 
 
 class Options(TypedDict, total=False):
-    """What starting takes beside the work; see `TaskScope.start`."""
+    """What starting takes beside the work and its name; see `TaskScope.start`."""
 
-    name: str
     key: Hashable
     policy: Policy | None
     timeout: float | None
     on_close: OnClose
+
+
+class Named(Options, total=False):
+    """The same, with the name."""
+
+    name: str
 
 
 @lru_cache(maxsize=4096)

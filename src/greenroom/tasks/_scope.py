@@ -24,7 +24,7 @@ from ._admission import Admission
 from ._census import CloseReport, JobInfo, LoggingObserver, Observer, ScopeStatistics, give_up, late_end
 from ._close import Closing
 from ._errors import JobCancelled, ScopeClosed, ScopeFull
-from ._job import AnyJob, Job, Options, QueuedJob, Work, context_of, in_thread, log, name_of, watchers
+from ._job import AnyJob, Job, Named, Options, QueuedJob, Work, context_of, in_thread, log, name_of, watchers
 
 T = TypeVar("T")
 NO_LIMIT = sys.maxsize
@@ -146,7 +146,9 @@ class TaskScope:
         state = "open" if self.open else "closed" if closed else "closing"
         return f"<TaskScope {self.path} {state}, {len(self._running)} running, {self._line.waiting} waiting>"
 
-    def start(self, fn: Work[T], /, *args: Any, **options: Unpack[Options]) -> AnyJob[T]:
+    def start(
+        self, fn: Work[T], /, *args: Any, name: str | None = None, **options: Unpack[Options]
+    ) -> AnyJob[T]:
         """Run `fn(*args)` in the background; at once if there is room, else later and in order.
 
         Args:
@@ -163,11 +165,10 @@ class TaskScope:
             ScopeClosed: the scope is closing or closed.
         """
         caller = _frame(1)
-        simple = not options or options.keys() == {"name"}
-        if simple and len(self._running) < self._room and not self._line.queue:
+        if not options and len(self._running) < self._room and not self._line.queue:
             # The common case, written out: it costs about as much as a bare create_task (benchmarks/tasks).
             coro: Coroutine[Any, Any, T] = fn if type(fn) is CoroutineType else fn(*args)  # type: ignore
-            name: Any = options.get("name") or getattr(fn, "__name__", None) or name_of(fn)  # pyright: ignore
+            name = name or getattr(fn, "__name__", None) or name_of(fn)  # pyright: ignore
             context = context_of(self) if watchers else None
             job = Job(coro, loop=_running_loop(), name=name, context=context)
             job.scope = self
@@ -179,18 +180,16 @@ class TaskScope:
             self._started += 1
             job.add_done_callback(_ended)
             return job
-        return self._admit(QueuedJob(self, fn, args, caller, **options))
+        return self._admit(QueuedJob(self, fn, args, caller, name or "", **options))
 
-    def submit(
-        self, fn: Work[T], /, *args: Any, **options: Unpack[Options]
-    ) -> Coroutine[Any, Any, AnyJob[T]]:
+    def submit(self, fn: Work[T], /, *args: Any, **options: Unpack[Named]) -> Coroutine[Any, Any, AnyJob[T]]:
         """`await` it: `start` that waits for room instead of raising `ScopeFull`; first come, first served.
 
         If the one who waits is cancelled, the job does not begin. Raises `ScopeClosed`, also while waiting.
         """
         return self._submit(QueuedJob(self, fn, args, _frame(1), **options))
 
-    def run(self, fn: Work[T], /, *args: Any, **options: Unpack[Options]) -> Coroutine[Any, Any, T]:
+    def run(self, fn: Work[T], /, *args: Any, **options: Unpack[Named]) -> Coroutine[Any, Any, T]:
         """`await` it: runs `fn(*args)` as a job of this scope, waiting for room, and gives its result.
 
         Cancelling the caller cancels the job and waits for its end; a second time, leaves it to the scope.
@@ -202,7 +201,7 @@ class TaskScope:
 
     def run_in_thread(
         self, fn: Callable[..., T], /, *args: Any, dispose: Callable[[T], object] | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[Named],
     ) -> Coroutine[Any, Any, T]:  # fmt: skip
         """`await` it: runs blocking `fn(*args)` in the tree's bounded thread pool, owned by a job.
 
