@@ -1,0 +1,1 @@
+"""A kiosk that is open for months, in an hour: `python -m benchmarks.kiosk`."""
