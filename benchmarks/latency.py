@@ -21,7 +21,7 @@ import _load
 from _page import OPENING, Page, frame, text
 from _table import Figure, ServerProcess, cpu_seconds, main, median, milliseconds, percentile, serving
 from tests.agents.fault_provider import FaultProvider, Script
-from tests.helpers.server_process import FAST, slow
+from tests.helpers.server_process import FAST, IDLE_TASKS, slow
 
 HELLO = text("Hello there, how are you today?")
 ENDLESS = Script(events=("Once upon a time there was a house. ",) * 100_000, gap=0.005)
@@ -113,7 +113,7 @@ async def abort(options: argparse.Namespace) -> list[Figure]:
                 await asyncio.wait_for(request.aborted.wait(), 5)
                 assert request.aborted_at is not None
                 aborts.append(request.aborted_at - began)
-                while (await server.statistics())["tasks"]["running"] > 1:
+                while (await server.statistics())["tasks"]["running"] > IDLE_TASKS:
                     pass
                 gone.append(monotonic() - began)
     return [

@@ -24,6 +24,8 @@ from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 40.0
+IDLE_TASKS = 2
+"""Of a server that does nothing: the HTTP server, and the sampler of the ops room."""
 
 FAST: dict[str, Any] = {
     "kind": "builtin",

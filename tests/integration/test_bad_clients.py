@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 from tests.helpers.olv_client import MutePeer, OlvClient
-from tests.helpers.server_process import FAST, ServerProcess, eventually, slow
+from tests.helpers.server_process import FAST, IDLE_TASKS, ServerProcess, eventually, slow
 from websockets.exceptions import ConnectionClosed
 
 from greenroom.config.settings import LimitSettings
@@ -50,7 +50,7 @@ async def test_a_client_that_goes_while_its_outbox_is_full_is_forgotten(tmp_path
                     await deaf.send("text-input", text="Tell me everything", images=[])
                     await asyncio.sleep(0.005)
         found = await server.quiet()
-        assert found["tasks"]["running"] == 1, await server.tasks()
+        assert found["tasks"]["running"] == IDLE_TASKS, await server.tasks()
         assert not server.complaints()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.agents.fault_provider import FaultProvider, Script, Seen, ok, stall_after, status
 from tests.helpers.olv_client import OlvClient
-from tests.helpers.server_process import ServerProcess, eventually
+from tests.helpers.server_process import IDLE_TASKS, ServerProcess, eventually
 
 ENDLESS = Script(events=("Once upon a time there was a house. ",) * 5000, gap=0.005)
 
@@ -56,7 +56,7 @@ async def test_a_closed_page_aborts_its_stream(tmp_path: Path, provider: FaultPr
             aborts.append(await aborted_after(provider.requests[-1], began))
 
             async def nothing_left() -> bool:
-                return (await server.statistics())["tasks"]["running"] == 1
+                return (await server.statistics())["tasks"]["running"] == IDLE_TASKS
 
             await eventually("no task of the client", nothing_left, 2)
             gone.append(monotonic() - began)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.helpers.olv_client import MutePeer, OlvClient
-from tests.helpers.server_process import ServerProcess, slow
+from tests.helpers.server_process import IDLE_TASKS, ServerProcess, slow
 
 Visit = Callable[[ServerProcess], Awaitable[None]]
 SETTINGS = {
@@ -296,4 +296,4 @@ async def test_bots_that_never_begin_a_history(tmp_path: Path) -> None:
         times = [await bot() for _ in range(60)]
         first, last = statistics.median(times[:20]), statistics.median(times[-20:])
         assert last < first * 1.5 + 0.005, (first, last)
-        assert (await server.quiet())["tasks"]["running"] == 1
+        assert (await server.quiet())["tasks"]["running"] == IDLE_TASKS
