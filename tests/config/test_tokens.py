@@ -62,6 +62,30 @@ def test_a_file_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> No
     assert ONE not in str(caught.value)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="files have no modes there")
+def test_a_secret_that_the_system_hands_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd's credentials are root's, with an access list that shows as the group's right; so are Kubernetes'."""
+    file = secret_file(tmp_path / "token", mode=0o440)
+    real = os.fstat
+
+    def owned_by_root(descriptor: int) -> os.stat_result:
+        found = list(real(descriptor))
+        found[stat.ST_UID] = 0
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "fstat", owned_by_root)
+    monkeypatch.setattr(os, "geteuid", lambda: 61234)
+    assert [token.value for token in load_tokens(settings(token_file=file))] == [ONE]
+    for mode in (0o444, 0o460, 0o441):
+        file.chmod(mode)
+        with pytest.raises(ConfigError, match="chmod"):
+            load_tokens(settings(token_file=file))
+    file.chmod(0o440)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(ConfigError, match="chmod"):
+        load_tokens(settings(token_file=file))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -12,6 +12,7 @@ import pytest_asyncio
 from tests.helpers.olv_client import OlvClient
 from tests.helpers.pictures import PICTURE, data_url
 from tests.helpers.server_process import FAST, ServerProcess
+from websockets.asyncio.client import connect
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,6 +60,19 @@ async def test_links_lead_nowhere(server: ServerProcess, path: str) -> None:
     assert SECRET.encode() not in answer.body
     assert b"<svg" not in answer.body
     assert answer.status in (403, 404) or b"<html" in answer.body
+
+
+async def test_a_name_that_no_file_can_have(server: ServerProcess) -> None:
+    """Is none, and no error of the server's."""
+    for folder in ("bg", "avatars", "live2d-models"):
+        assert (await server.get(f"/{folder}/{'x' * 300}.png")).status == 404
+
+
+async def test_the_test_page_takes_no_more_than_a_text(server: ServerProcess) -> None:
+    """What is longer is not even decoded."""
+    async with connect(server.ws_url.replace("/client-ws", "/tts-ws")) as socket:
+        await socket.send('{"text":"x","more":[' + "[]," * 400_000 + "1]}")
+        assert "is too long" in json.loads(await socket.recv())["message"]
 
 
 async def test_links_are_in_no_list(server: ServerProcess) -> None:

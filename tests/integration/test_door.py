@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -244,6 +245,17 @@ async def test_a_step_from_another_site_is_taken_again_as_our_own(guarded: Serve
     assert b"url=ops?a=1" in answer.body
     again = await guarded.get("/ops?a=1", Accept="text/html", Sec_Fetch_Site="same-origin")
     assert (again.status, again.headers["location"]) == (303, f"./login?next={quote('ops?a=1', safe='')}")
+
+
+async def test_a_new_connection_does_not_renew_a_tokens_rate(guarded: ServerProcess) -> None:
+    """Twenty a second and forty at once, however often it connects."""
+    began = monotonic()
+    for _ in range(4):
+        async with OlvClient(f"{guarded.ws_url}?token={BOT_TOKEN}") as bot:
+            await bot.open()
+            for _ in range(15):
+                await bot.round_trip()
+    assert monotonic() - began > 0.8
 
 
 async def test_a_named_token_has_limits_of_its_own(guarded: ServerProcess) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -82,6 +83,24 @@ async def test_a_client_that_sends_a_byte_now_and_then_gains_nothing(tmp_path: P
                 stream[1].write(drop)
                 await asyncio.sleep(0.1)
             assert await wait < 3.0
+
+
+async def test_trailers_without_end_are_cut_off(tmp_path: Path) -> None:
+    """What comes around a body's chunks is bounded as the head is: the parser would collect all of it."""
+    start = b"POST /login HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with ServerProcess(tmp_path, {"agent": FAST}) as server:
+        for piece in (b"0\r\n" + b"x: " + b"a" * 60_000, b"1;" + b"a" * 60_000):
+            stream = await half_open(server, start + piece)
+            sent = 0
+            with contextlib.suppress(ConnectionError):
+                while sent < 40:
+                    stream[1].write(b"a" * 1024 * 1024)
+                    await stream[1].drain()
+                    sent += 1
+            stream[1].close()
+            assert sent < 40
+        assert await count(server, "large head") == 2
+        assert not server.complaints()
 
 
 async def test_the_oldest_half_open_connection_makes_room(tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ async def test_errors_say_what_to_do(server: ServerProcess, http: httpx.Client) 
     cases = [
         ("GET", "/ops/tree?limit=0", {}, 422, "limit"),
         ("GET", "/ops/tree?limit=many", {}, 422, "limit"),
+        ("GET", f"/ops/tree?limit={'9' * 5000}", {}, 422, "limit"),
         ("GET", "/ops/tree?after=%00", {}, 422, "after"),
         ("GET", "/ops/tasks/1-1/stack", {}, 404, "id"),
         ("GET", "/ops/nothing", {}, 404, None),

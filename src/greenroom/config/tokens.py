@@ -98,7 +98,7 @@ def read_token(file: Path) -> str:
             info = os.fstat(opened.fileno())
             if not stat.S_ISREG(info.st_mode):
                 raise ValueError("is not a file; give the path of one that holds the token")
-            if os.name != "nt" and info.st_mode & 0o077:
+            if os.name != "nt" and info.st_mode & _closed_bits(info):
                 mode = stat.S_IMODE(info.st_mode)
                 raise ValueError(
                     f"others on this machine can read it (mode {mode:04o}); run: chmod 600 {file}"
@@ -116,6 +116,15 @@ def read_token(file: Path) -> str:
     if problem := token_problem(value):
         raise ValueError(f"its token {problem}")
     return value
+
+
+def _closed_bits(info: os.stat_result) -> int:
+    """Bits that a token's mode must not have.
+
+    A group may read a file of root's, if the server is somebody else: so systemd and Kubernetes hand a secret to
+    a service, the former by an access list, whose mask is what the mode shows of it.
+    """
+    return 0o037 if info.st_uid == 0 and os.geteuid() != 0 else 0o077
 
 
 def make_token() -> str:

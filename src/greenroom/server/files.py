@@ -118,18 +118,19 @@ class PictureFolder:
             return PlainTextResponse("This type of file is not served here.", status_code=403, headers=CORS)
         policy = {"Content-Security-Policy": INERT_POLICY}
         own = self._own / name
-        if (
-            "/" not in name
-            and "\\" not in name
-            and not name.startswith(".")
-            and own.is_file()
-            and not own.is_symlink()
-        ):
+        if "/" not in name and "\\" not in name and not name.startswith(".") and _is_file(own):
             return FileResponse(own, headers={**CORS, **policy, "Cache-Control": "no-cache"})
         stored = self._shipped.get(name)
         if stored is None:
             return PlainTextResponse("There is no such picture.", status_code=404, headers=CORS)
         return stored.response(request, policy)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file() and not path.is_symlink()
+    except OSError:  # a name that no file can have, such as one too long
+        return False
 
 
 def _files(folder: Path) -> Iterable[Path]:

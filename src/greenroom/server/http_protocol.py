@@ -20,7 +20,7 @@ from greenroom.server.waiting_room import WaitingRoom
 SCOPE_KEY = "greenroom.transport"
 """Where an ASGI endpoint finds its `asyncio.Transport`."""
 MAX_HEAD = 64 * 1024
-"""Bytes of a request's line and headers; the parser itself sets no bound."""
+"""Bytes of a request's line and headers, and of all around its body; the parser itself sets no bound."""
 ANSWERS = {
     "slow handshake": b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
     "large head": b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
@@ -38,7 +38,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._stalled: TimerHandle | None = None
         self._upgraded = False
         self._head = 0
-        """Bytes that came since the last request's end."""
+        """Bytes that came since the last request's end, or its head's, and belong to no body."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -52,7 +52,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head += len(data)
         super().data_received(data)
-        if self._head > MAX_HEAD and self._in_head():
+        if self._head > MAX_HEAD and not self._upgraded and not self.transport.is_closing():
             self._cut("large head")
             return
         if self._deadline is None and self.timeout_keep_alive_task is None and self._idle():
@@ -76,6 +76,11 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if any(name in (b"content-length", b"transfer-encoding") for name, _ in self.headers):
             self._set_deadline(self._room.body_seconds, "slow body")
+
+    def on_body(self, body: bytes) -> None:
+        # What is left are the sizes of chunks and trailers, which the parser collects without bound.
+        self._head -= len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._head = 0
@@ -103,9 +108,6 @@ class HttpProtocol(HttpToolsProtocol):
         """End the connection at once (see `WaitingRoom`)."""
         self._served()
         self.transport.abort()
-
-    def _in_head(self) -> bool:
-        return self._deadline is not None and self._room.waits(self) and not self._upgraded
 
     def _idle(self) -> bool:
         done = self.cycle is None or self.cycle.response_complete

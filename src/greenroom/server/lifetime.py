@@ -28,10 +28,12 @@ from greenroom.server.ops.room import OpsRoom
 from greenroom.server.pressure import Pressure, PressureGate, raise_descriptor_limit
 from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.security.door import Door
+from greenroom.server.security.peers import household
 from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
 from greenroom.server.storage import open_histories
 from greenroom.server.warmup import warm_up
+from greenroom.sessions.registry import Registry
 from greenroom.sessions.services import Services, VoicePool
 from greenroom.tasks import TaskScope
 
@@ -91,6 +93,7 @@ class Lifetime:
             agent=agent,
             not_kept=not_kept,
             meter=self.metrics,
+            registry=Registry(household),
         )
         self.services.bin.open()
         self.metrics.watch(self.services.registry, self.root)

@@ -22,6 +22,18 @@ LIBRARIES = (
 )
 
 
+def printable(logger: Any, method: str, event: Any) -> Any:
+    """Escape control characters in what is logged: strangers' paths and names must not steer a terminal."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable() and name not in ("exception", "stack"):
+            event[name] = "".join(char if char.isprintable() else _escaped(char) for char in value)
+    return event
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
 def configure_logs(level: str, *, as_json: bool) -> None:
     """Send everything, also what libraries log, through one formatter to standard error."""
     shared: list[Any] = [
@@ -30,6 +42,7 @@ def configure_logs(level: str, *, as_json: bool) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
         structlog.processors.StackInfoRenderer(),
+        printable,
     ]
     colors = sys.stderr.isatty()
     if as_json:

@@ -15,6 +15,7 @@ import structlog
 from greenroom.live.rooms import RoomRefused, Rooms
 from greenroom.live.viewer import Viewer
 from greenroom.server.client_ws import Receive, Scope, Send, reason_of
+from greenroom.server.security.peers import household
 from greenroom.server.security.visitor import visitor_of
 from greenroom.server.socket_protocol import SCOPE_KEY, text_frame
 from greenroom.sessions.outbox import OutboxClosed
@@ -46,9 +47,10 @@ class ProxyEndpoint:
             drain_seconds=limits.outbox_drain_seconds,
             trusted=visitor.trusted,
         )
-        self._addresses[address] += 1
+        home = household(address)
+        self._addresses[home] += 1
         try:
-            if self._addresses[address] > limits.max_connections_per_address and not visitor.here:
+            if self._addresses[home] > limits.max_connections_per_address and not visitor.here:
                 most = limits.max_connections_per_address
                 raise RoomRefused(1008, f"{most} viewers from one address are the limit")
             await self._watch(_room_name(scope), viewer, receive, send)
@@ -57,9 +59,9 @@ class ProxyEndpoint:
             self._services.meter.refused("viewer")
             await send({"type": "websocket.close", "code": refused.code, "reason": str(refused)})
         finally:
-            self._addresses[address] -= 1
-            if not self._addresses[address]:
-                del self._addresses[address]
+            self._addresses[home] -= 1
+            if not self._addresses[home]:
+                del self._addresses[home]
 
     async def _watch(self, name: str, viewer: Viewer, receive: Receive, send: Send) -> None:
         room = self._rooms.enter(name, viewer)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import OrderedDict
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from greenroom.server.files import CORS
+from greenroom.sessions.rate_limit import RateLimit
+from greenroom.sessions.router import MAX_SLOWDOWN
 from greenroom.sessions.services import Services
 from greenroom.voice import SpeechError
 
@@ -20,6 +24,8 @@ MAX_SOUNDS = 32
 MAX_TEXT = 2000
 MAX_SOCKETS = 20
 """Test pages at the same time; each may wait for the one voice."""
+MAX_FRAME = 16 * 1024
+"""Characters of a message: nothing longer is decoded, which would hold up everybody."""
 NO_VOICE = "This server has no voice: set voice.tts.engine, or a character that has one."
 
 
@@ -38,9 +44,15 @@ class SpeechTool:
             await socket.close(1013, f"{MAX_SOCKETS} test pages are open, which is the limit")
             return
         self._open += 1
+        limits = self._services.settings.limits
+        rate = RateLimit(limits.messages_per_second, limits.message_burst, monotonic())
         try:
             while True:
-                await self._answer(socket, await socket.receive_text())
+                frame = await socket.receive_text()
+                if wait := rate.take(monotonic()):
+                    self._services.meter.refused("too fast")
+                    await asyncio.sleep(min(wait, MAX_SLOWDOWN))
+                await self._answer(socket, frame)
         except (WebSocketDisconnect, KeyError):
             return
         finally:
@@ -76,6 +88,8 @@ class SpeechTool:
 
 
 def _text_of(frame: str) -> str | ValueError:
+    if len(frame) > MAX_FRAME:
+        return ValueError(f"text: is too long; send {MAX_TEXT} characters at most")
     try:
         message = msgspec.json.decode(frame)
     except (msgspec.DecodeError, RecursionError, UnicodeError):

@@ -58,10 +58,6 @@ class WaitingRoom:
             self.refused("too many half-open")
             oldest.turn_out()
 
-    def waits(self, connection: Waiting) -> bool:
-        """Whether it is one of them."""
-        return connection in self._waiting
-
     def leave(self, connection: Waiting) -> None:
         """Wait no more. Idempotent."""
         self._waiting.pop(connection, None)

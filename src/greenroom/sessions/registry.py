@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """Connected clients by uid, and how many there are per address."""
+    """Connected clients by uid, and how many there are per address.
 
-    def __init__(self) -> None:
+    Args:
+        home: what counts as one address; by default each does.
+    """
+
+    def __init__(self, home: Callable[[str], str] = str) -> None:
+        self._home = home
         self._clients: dict[str, ServiceContext] = {}
         self._addresses: Counter[str] = Counter()
         self.opened = 0
@@ -27,11 +32,11 @@ class Registry:
 
     def from_address(self, address: str) -> int:
         """How many clients are connected from there."""
-        return self._addresses.get(address, 0)
+        return self._addresses.get(self._home(address), 0)
 
     def add(self, context: ServiceContext) -> None:
         self._clients[context.client_uid] = context
-        self._addresses[context.address] += 1
+        self._addresses[self._home(context.address)] += 1
         self.opened += 1
 
     def remove(self, context: ServiceContext) -> None:
@@ -39,6 +44,7 @@ class Registry:
         if self._clients.pop(context.client_uid, None) is None:
             return
         self.closed += 1
-        self._addresses[context.address] -= 1
-        if self._addresses[context.address] <= 0:
-            del self._addresses[context.address]
+        home = self._home(context.address)
+        self._addresses[home] -= 1
+        if self._addresses[home] <= 0:
+            del self._addresses[home]

@@ -41,7 +41,7 @@ def test_no_value_is_kept() -> None:
 def test_sessions_are_bounded() -> None:
     """The oldest goes; ended ones are forgotten when they are asked for."""
     sessions = Sessions(3, 10.0)
-    names = [sessions.begin(Key(str(n)), float(n)) for n in range(5)]
+    names = [sessions.begin(Key("a"), float(n)) for n in range(5)]
     assert len(set(names)) == 5
     assert all(len(name) >= 43 for name in names)
     assert [sessions.find(name, 5.0) is not None for name in names] == [False, False, True, True, True]
@@ -49,6 +49,18 @@ def test_sessions_are_bounded() -> None:
     sessions.end(names[3])
     sessions.end(names[3])
     assert len(sessions) == 1
+
+
+def test_who_logs_in_over_and_over_logs_out_only_those_with_the_same_token() -> None:
+    """The operator's session is the oldest and stays; nothing is kept of what has gone."""
+    sessions = Sessions(10, 10.0)
+    ops = sessions.begin(Key("ops", ops=True), 0.0)
+    names = [sessions.begin(Key("visitors"), 1.0) for _ in range(50)]
+    assert sessions.find(ops, 2.0) is not None
+    assert [sessions.find(name, 2.0) is not None for name in names] == [False] * 41 + [True] * 9
+    for name in (ops, *names):
+        sessions.end(name)
+    assert (len(sessions), sessions._by_token) == (0, {})
 
 
 def test_passes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

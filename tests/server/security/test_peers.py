@@ -61,9 +61,15 @@ def test_with_a_proxy_configured_nothing_is_here() -> None:
 
 
 def test_loopback_addresses() -> None:
-    """In every way they are written; a Unix socket has no address and is this machine's."""
-    assert all(map(is_loopback, ("", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")))
+    """In every way they are written."""
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")))
     assert not any(map(is_loopback, ("10.0.0.1", "localhost", "0.0.0.0", "::", "2001:db8::1")))
+
+
+def test_who_has_gone_already_is_not_this_machine() -> None:
+    """A connection that was reset before it was accepted has no address, but its request is read."""
+    assert not is_loopback("")
+    assert not find([], "", host="127.0.0.1").here
 
 
 def test_a_household_is_an_address_or_a_network() -> None:

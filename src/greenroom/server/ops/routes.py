@@ -106,7 +106,7 @@ class OpsRoutes:
     async def tree(self, request: Request) -> Response:
         most = self._room.settings.tree_nodes
         text = request.query_params.get("limit", str(most))
-        if not text.isdecimal() or not 1 <= int(text) <= most:
+        if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= most:
             return problem(422, f"limit: {text[:40]!r}", f"use 1 to {most} (ops.tree_nodes)", "limit")
         try:
             found = await tree_page(self._room.root, request.query_params.get("after"), int(text))

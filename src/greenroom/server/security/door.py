@@ -65,6 +65,7 @@ class Door:
         self._connected: Counter[str] = Counter()
         self._by_token: Counter[str] = Counter()
         self._rates: dict[str, RateLimit] = {}
+        """By token, as many as are configured; kept when its last connection ends, or a new one would begin anew."""
         self._log_rate = RateLimit(LOG_LINES_PER_SECOND, LOG_BURST, clock())
         self._unlogged = 0
         self.admission = Admission(security, tokens, is_connected=lambda address: address in self._connected)
@@ -130,8 +131,6 @@ class Door:
             if key is not None:
                 _take(self._by_token, key.name)
                 self._meter.token_connections(key.name, -1)
-                if key.name not in self._by_token:
-                    self._rates.pop(key.name, None)
 
     def _paced(self, key: Key, receive: Receive) -> Receive:
         """Count a token's messages, and hold them up beyond its rate, which all its connections share."""

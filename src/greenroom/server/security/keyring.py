@@ -75,12 +75,17 @@ class Keyring:
 
 
 class Sessions:
-    """Log-ins by an opaque id that only the browser knows: the oldest goes when there are too many."""
+    """Log-ins by an opaque id that only the browser knows.
+
+    When there are too many, the oldest of the token with the most goes: who logs in over and over with one token
+    logs nobody out who has another.
+    """
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
         self.seconds = seconds
-        self._sessions: OrderedDict[bytes, _Session] = OrderedDict()
+        self._sessions: dict[bytes, _Session] = {}
+        self._by_token: dict[str, OrderedDict[bytes, None]] = {}
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -88,10 +93,20 @@ class Sessions:
     def begin(self, key: Key, now: float) -> str:
         """Start a session; returns its id."""
         name = secrets.token_urlsafe(32)
-        self._sessions[digest(name)] = _Session(key, now + self.seconds)
+        place = digest(name)
+        self._sessions[place] = _Session(key, now + self.seconds)
+        self._by_token.setdefault(key.name, OrderedDict())[place] = None
         while len(self._sessions) > self._most:
-            self._sessions.popitem(last=False)
+            self._forget(next(iter(max(self._by_token.values(), key=len))))
         return name
+
+    def _forget(self, place: bytes) -> None:
+        found = self._sessions.pop(place, None)
+        if found is not None:
+            places = self._by_token[found.key.name]
+            del places[place]
+            if not places:
+                del self._by_token[found.key.name]
 
     def find(self, name: str, now: float) -> Key | None:
         """What a session opens; None if it has ended or never was."""
@@ -100,13 +115,13 @@ class Sessions:
         if found is None:
             return None
         if now >= found.ends:
-            del self._sessions[place]
+            self._forget(place)
             return None
         return found.key
 
     def end(self, name: str) -> None:
         """Forget a session. Idempotent."""
-        self._sessions.pop(digest(name), None)
+        self._forget(digest(name))
 
 
 class Passes:

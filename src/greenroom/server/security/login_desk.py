@@ -118,13 +118,13 @@ class LoginDesk:
         answer: Response = JSONResponse({"ok": True}, headers=PRIVATE)
         if not as_json:
             answer = RedirectResponse(f"./{after}", status_code=303, headers=PRIVATE)
-        if old := cookie_in(knock):
-            self._admission.sessions.end(old)
         self._remember(answer, found, knock, peer)
         return answer
 
     def _remember(self, answer: Response, key: Key, knock: Knock, peer: Peer) -> None:
         sessions = self._admission.sessions
+        if old := cookie_in(knock):
+            sessions.end(old)
         name = sessions.begin(key, knock.now)
         log.info("logged in", token_name=key.name, address=peer.address)
         answer.set_cookie(

@@ -97,9 +97,11 @@ def _address_in(text: str) -> Address | None:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is this machine's own; Unix sockets have none and count as such."""
-    if not address:
-        return True
+    """Whether an address is this machine's own.
+
+    None is not: a stranger who resets a connection before it is accepted has no address any more, and what it
+    had sent is read all the same.
+    """
     found = _address_in(address)
     return found is not None and found.is_loopback
 
