@@ -1,7 +1,7 @@
 """A process as a container or systemd would run it, without either: no rights, a file system that is read-only.
 
-`unshare` gives it a view of its own in which everything but one folder is read-only and of `/proc` only processes are
-there; `setpriv` takes user, groups, capabilities and the way to new ones away. Linux and root only.
+`unshare` gives it a view of its own in which everything but one folder is read-only and `/proc` shows only its
+own processes; `setpriv` takes user, groups, capabilities and the way to new ones away. Linux and root only.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LockedUp:
             parent.chmod(parent.stat().st_mode | 0o055)
         # The interpreter may be in a home that strangers cannot enter: it is shown in another place.
         shown = {"python": sys.base_prefix, "site": sysconfig.get_path("purelib"), "src": str(ROOT / "src")}
-        lines = ["mount --make-rprivate /", "mount -t proc -o subset=pid,hidepid=2 proc /proc"]
+        lines = ["mount --make-rprivate /", "mount -t proc -o hidepid=2 proc /proc"]
         for name, place in shown.items():
             (self.folder / name).mkdir()
             target = shlex.quote(str(self.folder / name))

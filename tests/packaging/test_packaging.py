@@ -166,6 +166,7 @@ def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
         assert status == 200
         assert "<html" in page.lower()
         assert get(f"{url}/ops/statistics.json")[0] in (401, 403)
+        assert get(f"{url}/ops/statistics.json", TOKEN)[0] == 200
         rights = server.status()
         assert rights["Uid"].split() == [str(UID)] * 4
         assert rights["NoNewPrivs"] == "1"
