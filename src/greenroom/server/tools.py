@@ -49,14 +49,17 @@ class SpeechTool:
         try:
             while True:
                 frame = await socket.receive_text()
-                if wait := rate.take(monotonic()):
-                    self._services.meter.refused("too fast")
-                    await asyncio.sleep(min(wait, MAX_SLOWDOWN))
+                await self._keep_pace(rate)
                 await self._answer(socket, frame)
         except (WebSocketDisconnect, KeyError):
             return
         finally:
             self._open -= 1
+
+    async def _keep_pace(self, rate: RateLimit) -> None:
+        if wait := rate.take(monotonic()):
+            self._services.meter.refused("too fast")
+            await asyncio.sleep(min(wait, MAX_SLOWDOWN))
 
     async def _answer(self, socket: WebSocket, frame: str) -> None:
         text = _text_of(frame)
