@@ -101,6 +101,9 @@ class LockedUp:
 
     def kill(self) -> None:
         if self._outer is not None and self._outer.poll() is None:
+            # A process that changed its user is not killed with its parent: the kernel forgets `--kill-child`.
+            for child in psutil.Process(self._outer.pid).children():
+                child.kill()
             self._outer.kill()
             self._outer.wait()
 
