@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import structlog
 
 from greenroom.server.security.redaction import ScrubbingFormatter
+from greenroom.sessions.rate_limit import RateLimit
 
 LIBRARIES = (
     "uvicorn",
@@ -20,6 +23,32 @@ LIBRARIES = (
     "alembic",
     "asyncio",
 )
+
+
+LINES_PER_SECOND, LINES_AT_ONCE = 5.0, 50
+"""Warnings of the HTTP library, of which each stranger's nonsense makes one."""
+
+
+class Sparing(logging.Filter):
+    """Lets so many lines a second through, and all errors; the next one tells how many were left out."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._rate = RateLimit(LINES_PER_SECOND, LINES_AT_ONCE, clock())
+        self._left_out = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            return True
+        if self._rate.take(self._clock()):
+            self._rate.give_back()
+            self._left_out += 1
+            return False
+        if self._left_out:
+            record.msg = f"{record.msg} ({self._left_out} more warnings before)"
+            self._left_out = 0
+        return True
 
 
 def printable(logger: Any, method: str, event: Any) -> Any:
@@ -66,6 +95,7 @@ def configure_logs(level: str, *, as_json: bool) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").filters[:] = [Sparing()]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
