@@ -11,7 +11,7 @@ from tests.history.test_database import dialect
 from greenroom.history import HistoryError, HistoryStore
 from greenroom.history.database import Database
 from greenroom.history.records import Append, read_place, words_of
-from greenroom.history.search import AT_ONCE, search, snippet
+from greenroom.history.search import AT_ONCE, LINES, search, snippet
 
 
 async def found(store: HistoryStore, query: str) -> list[str]:
@@ -96,6 +96,20 @@ async def test_pages(store: HistoryStore) -> None:
     assert third.next is None
     with pytest.raises(HistoryError, match="before"):
         await store.search("mao", "milk", before="nonsense")
+
+
+def test_very_long_histories_do_not_make_a_search_long() -> None:
+    """Of each the newest lines are looked at, as many as opening it shows, whatever lies below them."""
+    opened = Database.open_for_writing(dialect(None))
+    texts = ["beyond", "first", *("water" for _ in range(LINES - 1))]
+    opened.write([Append("mao", "long", "human", n, text, None, None) for n, text in enumerate(texts)])
+    opened.write([Append("mao", "short", "human", 1, "beyond", None, None)])
+    found = {
+        word: [entry.uid for entry in opened.search("mao", [word], None, 9).entries]
+        for word in ("beyond", "first", "water")
+    }
+    opened.close()
+    assert found == {"beyond": ["short"], "first": ["long"], "water": ["long"]}
 
 
 @pytest.fixture

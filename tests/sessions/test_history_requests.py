@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from tests.helpers.loop import settle
 from tests.helpers.stage import Client, Stage, staged
 
+from greenroom.history import SearchPage
 from greenroom.sessions.history_requests import tidy_title
 
 
@@ -45,7 +49,18 @@ async def test_a_deletion_is_undone(stage: Stage) -> None:
     data = await ask(client, "fetch-and-set-history", history_uid=uid)
     assert [line["content"] for line in data["messages"]] == ["I am Ann.", "Yes."]  # type: ignore[attr-defined, index]
     assert client.memory == [("user", "I am Ann."), ("assistant", "Yes.")]
-    assert (await ask(client, "restore-history", history_uid=uid))["success"] is False
+    assert (await ask(client, "restore-history", history_uid="nobody"))["success"] is False
+
+
+@staged
+async def test_two_tabs_undo_the_same(stage: Stage) -> None:
+    """The conversation is there for both; the slower one is not told that it is lost."""
+    first, second = await stage.open(), await stage.open()
+    await talk(stage, first, "I am Ann.")
+    uid = first.context.history_uid
+    assert (await ask(first, "delete-history", history_uid=uid, undo=True))["success"] is True
+    assert (await ask(second, "restore-history", history_uid=uid))["success"] is True
+    assert (await ask(first, "restore-history", history_uid=uid))["success"] is True
 
 
 @staged
@@ -103,6 +118,36 @@ async def test_a_search(stage: Stage) -> None:
     assert error["code"] == "history"
     too_long = await ask(client, "search-histories", query="x" * 300)
     assert (too_long["type"], too_long["field"]) == ("error", "query")
+
+
+@staged
+async def test_searches_do_not_hold_up_pages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many search, one of the store's threads does it; the others wait, and one that goes lets go."""
+    histories = stage.services.histories
+    running, most, go_on = 0, 0, asyncio.Event()
+
+    async def slow(*args: object, **kwargs: object) -> SearchPage:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        try:
+            await go_on.wait()
+        finally:
+            running -= 1
+        return SearchPage((), None)
+
+    monkeypatch.setattr(histories, "search", slow)
+    clients = [await stage.open() for _ in range(3)]
+    tasks = [client.send_soon({"type": "search-histories", "query": "tea"}) for client in clients]
+    await settle()
+    assert running == 1
+    tasks[0].cancel()
+    await settle()
+    assert running == 1
+    go_on.set()
+    await settle()
+    assert most == 1
+    assert [len(client.new()) for client in clients] == [0, 1, 1]
 
 
 @staged

@@ -2,8 +2,8 @@
 
 Words are looked for as parts of what was said, which is right for Chinese and Japanese too, where nothing ends
 a word, and the same in every database. All of them must be in one message, or in the title. Newer histories
-come first, a few at a time, and when the time is up the answer says from where another call goes on. So one
-search never keeps a reading thread from the pages that open, however much is stored.
+come first, a few at a time, of each no more lines than opening it shows, and when the time is up the answer says
+from where another call goes on. So a search is soon over, however much is stored.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from sqlalchemy import ColumnElement, Executable, func, or_, select, tuple_
 from greenroom.history.records import HistorySummary, SearchPage, StoredMessage, local_iso, place_of
 from greenroom.history.schema import histories, messages
 
-__all__ = ["AT_ONCE", "SECONDS", "search", "snippet", "summary", "summary_columns"]
+__all__ = ["AT_ONCE", "LINES", "SECONDS", "search", "snippet", "summary", "summary_columns"]
 
 AT_ONCE = 20
 """Histories gone through between two looks at the clock."""
+LINES = 2000
+"""Of each history its newest ones are looked at: as many as opening it shows."""
 SECONDS = 0.1
 """How long one search may take before it answers with what it has."""
 SNIPPET = 160
@@ -102,14 +104,33 @@ def _hits(run: Run, ids: Sequence[int], words: Sequence[str]) -> dict[int, Store
     """The newest message with all the words, of each of these histories that has one."""
     if not ids:
         return {}
-    newest = (
-        select(func.max(_m.id).label("id"))
-        .where(_m.history_id.in_(ids), _m.role != "system", *(_holds(word) for word in words))
-        .group_by(_m.history_id)
-        .subquery()
+    line, older = messages.alias(), messages.alias()
+    behind = (
+        select(older.c.id)
+        .where(older.c.history_id == _h.id)
+        .order_by(older.c.id.desc())
+        .offset(LINES)
+        .limit(1)
+        .correlate(histories)
+        .scalar_subquery()
     )
-    question = select(_m.history_id, _m.role, _m.created, _m.content, _m.name, _m.avatar).join(
-        newest, _m.id == newest.c.id
+    newest = (
+        select(line.c.id)
+        .where(
+            line.c.history_id == _h.id,
+            line.c.id > func.coalesce(behind, 0),
+            line.c.role != "system",
+            *(_holds(line.c.content, word) for word in words),
+        )
+        .order_by(line.c.id.desc())
+        .limit(1)
+        .correlate(histories)
+        .scalar_subquery()
+    )
+    question = (
+        select(_m.history_id, _m.role, _m.created, _m.content, _m.name, _m.avatar)
+        .join_from(histories, messages, _m.id == newest)
+        .where(_h.id.in_(ids))
     )
     return {
         history: StoredMessage(role, local_iso(at), snippet(content, words), name, avatar)
@@ -117,11 +138,11 @@ def _hits(run: Run, ids: Sequence[int], words: Sequence[str]) -> dict[int, Store
     }
 
 
-def _holds(word: str) -> ColumnElement[bool]:
+def _holds(content: ColumnElement[str], word: str) -> ColumnElement[bool]:
     # Databases fold the case of A to Z only: the other usual spellings are asked for by name.
     spellings = dict.fromkeys((word, word.lower(), word.upper(), word.capitalize()))
     wanted = spellings if not word.isascii() else (word,)
-    return or_(*(_m.content.icontains(one, autoescape=True) for one in wanted))
+    return or_(*(content.icontains(one, autoescape=True) for one in wanted))
 
 
 def _has_all(text: str, words: Sequence[str]) -> bool:

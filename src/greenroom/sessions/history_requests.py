@@ -76,8 +76,11 @@ class HistoryRequests:
         await self._reply(s.HistoryDeleted(success, history_uid))
 
     async def restore_history(self, message: c.RestoreHistory) -> None:
-        context = self._context
-        success = await context.services.bin.restore(context.character.conf_uid, message.history_uid)
+        services, conf_uid = self._context.services, self._context.character.conf_uid
+        success = await services.bin.restore(conf_uid, message.history_uid)
+        if not success:
+            # Another tab was faster, or goes on with it: it is there, which is what was asked for.
+            success = bool(await services.histories.messages(conf_uid, message.history_uid, limit=1))
         await self._reply(s.HistoryRestored(success, message.history_uid))
 
     async def rename_history(self, message: c.RenameHistory) -> None:
@@ -91,9 +94,10 @@ class HistoryRequests:
     async def search_histories(self, message: c.SearchHistories) -> None:
         context = self._context
         limit = min(message.limit or SEARCH_PAGE, self._limits.history_page)
-        page = await context.services.histories.search(
-            context.character.conf_uid, message.query, before=message.before, limit=limit
-        )
+        async with context.services.searching:
+            page = await context.services.histories.search(
+                context.character.conf_uid, message.query, before=message.before, limit=limit
+            )
         await self._reply(s.HistoriesFound(message.query, [entry_of(one) for one in page.entries], page.next))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -97,6 +98,8 @@ class Services:
     """Why conversations end with this process; None: they are kept."""
     registry: Registry = field(default_factory=lambda: Registry())
     meter: Meter = field(default_factory=NoMeter)
+    searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """One search at a time, so that a thread of the store is always free for the pages that open."""
     bin: HistoryBin = field(init=False)
     first_pages: FirstPages = field(init=False)
     _default: Character | None = None
