@@ -170,6 +170,7 @@ async def test_closing_ends_the_child(
         (says({"error": "nobody answers there"}), "nobody answers there"),
         ("print('Traceback: oops'); sys.exit(7)", "Traceback: oops"),
         ("sys.exit(7)", "it left with exit code 7"),
+        ("print('x' * 600_000, flush=True)\n" + says({"error": "told at last"}), "told at last"),
         ("time.sleep(60)", "it took longer than 0.3 s (ops.soak_seconds)"),
     ],
 )

@@ -10,6 +10,7 @@ from tests.tasks.virtual_loop import ticks, virtual
 
 from greenroom.server.ops.messages import OpsOwner
 from greenroom.server.ops.tree import (
+    SLICE,
     TASKS_OF_ONE,
     BadCursor,
     abandoned_tasks,
@@ -161,6 +162,33 @@ async def test_a_big_tree_stops_nobody() -> None:
         await beats.wait()
         assert len(page.owners) > 900
         assert worst < 0.03
+
+
+@pytest.mark.parametrize("of_the_root", [0, 1])
+@virtual
+async def test_the_loop_gets_its_turn_whatever_the_shape(of_the_root: int) -> None:
+    """Between any two turns of the loop no more than a slice is told, whether counts are odd or even."""
+    async with TaskScope("server") as root:
+        for _ in range(of_the_root):
+            root.start(forever)
+        clients = root.child("clients")
+        for number in range(1000):
+            clients.child(f"client {number}").start(forever)
+        await ticks()
+        turns, done = 0, False
+
+        async def beat() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        beats = root.start(beat)
+        page = await tree_page(root, None, 2000)
+        done = True
+        await beats.wait()
+        told = sum(1 + len(owner.tasks) for owner in page.owners)
+        assert turns >= told // SLICE - 1
 
 
 @virtual

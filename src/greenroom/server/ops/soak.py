@@ -173,12 +173,18 @@ class SoakRunner:
 
     async def _read(self, child: Process, tail: deque[str]) -> None:
         assert child.stdout is not None
-        async for line in child.stdout:
+        while line := await self._line(child.stdout):
             try:
                 told = msgspec.json.decode(line, type=dict[str, Any])
                 self._told(told)
             except (msgspec.DecodeError, msgspec.ValidationError, KeyError, TypeError):
                 tail.append(line.decode("utf-8", "replace").strip()[:300])
+
+    async def _line(self, output: asyncio.StreamReader) -> bytes:
+        try:
+            return await output.readline()
+        except ValueError:  # longer than `MAX_LINE`, and dropped
+            return b"(a line that is too long)\n"
 
     def _told(self, told: dict[str, Any]) -> None:
         """One line of `greenroom soak --jsonl`."""

@@ -17,7 +17,8 @@ from typing import Any
 from greenroom.server.ops.messages import OpsAbandoned, OpsFrame, OpsOwner, OpsStack, OpsTask, OpsTree
 from greenroom.tasks import AnyJob, Job, TaskScope, abandoned_jobs, await_stack
 
-SLICE = 250
+SLICE = 100
+"""Owners and tasks told, or owners passed over, between two turns of the loop: a millisecond or two."""
 TASKS_OF_ONE = 200
 """Tasks listed of one owner; of more only the number is told."""
 MOST_ABANDONED = 200
@@ -39,7 +40,8 @@ async def tree_page(root: TaskScope, after: str | None, limit: int) -> OpsTree:
     room, left_off, last, looked = limit, 0, "", 0
     for key, scope in _walk(root):
         looked += 1
-        if looked % SLICE == 0:
+        if looked >= SLICE:
+            looked = 0
             await asyncio.sleep(0)
         if start is not None and key <= start:
             continue

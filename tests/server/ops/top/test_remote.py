@@ -144,6 +144,27 @@ async def test_it_connects_again_with_growing_pauses() -> None:
     ]  # fmt: skip
 
 
+async def test_a_server_may_be_away_for_days() -> None:
+    """However often it was tried, the pause stays the longest."""
+    tries, pauses = 3000, list[float]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not pauses:
+            stream = {"content-type": "text/event-stream"}
+            return httpx.Response(200, text="event: state\ndata: {}\n\n", headers=stream)
+        if len(pauses) < tries:
+            raise httpx.ConnectError("nobody there", request=request)
+        return httpx.Response(401)
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with pytest.raises(Refused):
+        await follow(remote(answer), lambda name, data: None, lambda why: None, sleep)
+    assert len(pauses) == tries
+    assert set(pauses[10:]) == {15.0}
+
+
 async def test_a_server_that_never_answered_is_an_error() -> None:
     """A mistyped address must not look like a bad network."""
     with pytest.raises(Lost):

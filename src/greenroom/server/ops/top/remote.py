@@ -213,7 +213,8 @@ async def follow(
         except Lost as error:
             if not ever:
                 raise
-            delay = min(MOST_DELAY, FIRST_DELAY * 2**failures)
+            # A server that is down overnight: a power without a bound is no float any more.
+            delay = min(MOST_DELAY, FIRST_DELAY * 2 ** min(failures, 8))
             failures += 1
             lost(f"{error}; trying again in {delay:g} s")
             await sleep(delay)
