@@ -71,7 +71,7 @@ def configure_logs(level: str, *, as_json: bool) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
         structlog.processors.StackInfoRenderer(),
-        printable,
+        *(() if as_json else (printable,)),  # JSON escapes them itself
     ]
     colors = sys.stderr.isatty()
     if as_json:
