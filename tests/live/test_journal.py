@@ -41,6 +41,19 @@ async def stored(path: Path, scope: TaskScope) -> list[Entry]:
     return found
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+async def test_its_files_are_the_owners_alone(tmp_path: Path, scope: TaskScope) -> None:
+    """What people said is not for the machine's other users, whatever the folder allows."""
+    tmp_path.chmod(0o755)
+    journal = QueueJournal(tmp_path / "j", scope)
+    await journal.open()
+    await journal.add(entry(1))
+    files = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    await journal.close()
+    assert set(files) == {"j", "j-wal"}
+    assert set(files.values()) == {0o600}
+
+
 async def test_what_is_not_struck_out_comes_back_in_order(tmp_path: Path, scope: TaskScope) -> None:
     """Everything as it was written, oldest first."""
     journal = QueueJournal(tmp_path / "j", scope)

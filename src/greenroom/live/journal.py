@@ -9,9 +9,11 @@ conversation that was cut off is held again; one whose end a viewer saw never is
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,6 +90,9 @@ class QueueJournal:
             raise ConfigError([problem]) from error
 
     def _open(self) -> list[Entry]:
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            # For its owner only, as the histories are: it holds what people said. SQLite's side files follow it.
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         database = sqlite3.connect(
             self._path, check_same_thread=False, isolation_level=None, timeout=LOCKED_SECONDS
         )
