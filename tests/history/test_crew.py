@@ -66,6 +66,16 @@ async def test_what_waits_goes_into_one_transaction(file_store: HistoryStore, ho
     assert await contents(file_store) == [str(n) for n in range(200)]
 
 
+async def test_a_history_knows_what_was_just_handed_in(file_store: HistoryStore, hold: Hold) -> None:
+    """Who opens a conversation reads what was said before, also if the disk has not taken it yet."""
+    waiting = file_store.append_nowait("mao", "h", "human", "just said")
+    asked = asyncio.ensure_future(contents(file_store))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    hold.let_go()
+    assert await asked == ["just said"]
+
+
 async def test_one_bad_message_fails_alone(store: HistoryStore) -> None:
     """A message that cannot be stored does not take its neighbours with it."""
     texts = ["one", "\ud800", "two", "three"]

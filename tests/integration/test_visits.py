@@ -21,7 +21,8 @@ from tests.helpers.server_process import IDLE_TASKS, ServerProcess, slow
 Visit = Callable[[ServerProcess], Awaitable[None]]
 SETTINGS = {
     "agent": slow(words=30, tokens_per_second=2000),
-    "limits": {"ping_seconds": 0.5, "max_connections": 5000},
+    # A short list of conversations is full at once, and so does not look like a leak while it fills.
+    "limits": {"ping_seconds": 0.5, "max_connections": 5000, "history_page": 5},
 }
 CHARACTERS = {
     "one.yaml": {"agent": slow(init_seconds=0.02)},

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from greenroom.server.logs import Sparing, printable
 
@@ -30,3 +36,14 @@ def test_nonsense_of_strangers_does_not_fill_the_disk() -> None:
         == ["Invalid HTTP request received. (950 more warnings before)"]
         + ["Invalid HTTP request received."] * 4
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="takes a device that is always full")
+def test_a_full_disk_does_not_change_the_exit_code() -> None:
+    """What could not be logged is given up at the end; without that Python exits with 120."""
+    lines = ("from greenroom.server.logs import configure_logs", "configure_logs('info', as_json=True)",
+             "import logging", "logging.getLogger('greenroom').warning('x')")  # fmt: skip
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-c", "\n".join(lines)], stderr=full, env=buffered)
+    assert done.returncode == 0

@@ -99,15 +99,20 @@ class Crew:
             self._writer.queue.put(Write(future, entry))
         return future
 
-    def ask(self, question: Callable[[Database], Any]) -> asyncio.Future[Any]:
-        """Put a question before a reading thread; in memory before the writer, who has the one connection."""
+    def ask(self, question: Callable[[Database], Any], *, own_writes: bool = False) -> asyncio.Future[Any]:
+        """Put a question before a reading thread; in memory before the writer, who has the one connection.
+
+        With `own_writes` also before the writer while anything waits for the disk: the answer then knows
+        what was handed in before.
+        """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         with self._lock:
             self._check_open()
             if self._asking >= MAX_READS_WAITING:
                 raise HistoryBusy(f"histories: {self._asking} questions wait already; try again later")
             self._asking += 1
-            (self._questions if self._readers else self._writer.queue).put(Ask(future, question))
+            to_writer = not self._readers or (own_writes and self._waiting)
+            (self._writer.queue if to_writer else self._questions).put(Ask(future, question))
         return future
 
     def statistics(self) -> HistoryStatistics:

@@ -230,10 +230,13 @@ class HistoryStore:
     ) -> tuple[StoredMessage, ...]:
         """Return the newest `limit` messages of a history (at most `MAX_MESSAGES`), oldest first.
 
-        All roles are included. Of an unknown history there are none.
+        All roles are included, and what was handed in before, safe yet or not. Of an unknown history there
+        are none.
         """
         wanted = min(_at_least_one(limit), MAX_MESSAGES)
-        return await self._crew.ask(lambda database: database.messages(conf_uid, history_uid, wanted))
+        return await self._crew.ask(
+            lambda database: database.messages(conf_uid, history_uid, wanted), own_writes=True
+        )
 
     async def count(self, conf_uid: str) -> int:
         """Return how many histories a character has."""

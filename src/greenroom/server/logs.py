@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -63,6 +66,16 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+def give_up_the_rest() -> None:
+    """Let go, at the end of the process, of what a full disk did not take: Python would exit with 120 for it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with open(os.devnull, "wb") as nowhere, suppress(OSError, ValueError):
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
 def configure_logs(level: str, *, as_json: bool) -> None:
     """Send everything, also what libraries log, through one formatter to standard error."""
     shared: list[Any] = [
@@ -89,6 +102,8 @@ def configure_logs(level: str, *, as_json: bool) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    atexit.unregister(give_up_the_rest)
+    atexit.register(give_up_the_rest)
     root.setLevel(level.upper())
     for name in LIBRARIES:
         logger = logging.getLogger(name)
