@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -36,8 +37,9 @@ class LockedUp:
     def start(self) -> None:
         self.data.mkdir()
         os.chown(self.data, UID, UID)
-        for parent in (self.folder, *self.folder.parents[:2]):
-            parent.chmod(parent.stat().st_mode | 0o055)
+        for parent in (self.folder, *self.folder.parents):
+            if parent.stat().st_uid == os.geteuid() and parent.is_relative_to(tempfile.gettempdir()):
+                parent.chmod(parent.stat().st_mode | 0o055)
         # The interpreter may be in a home that strangers cannot enter: it is shown in another place.
         shown = {"python": sys.base_prefix, "site": sysconfig.get_path("purelib"), "src": str(ROOT / "src")}
         lines = ["mount --make-rprivate /", "mount -t proc -o hidepid=2 proc /proc"]
