@@ -480,8 +480,8 @@ class Stage:
     def _noted(self, ask: Callable[..., asyncio.Future[Any]]) -> Callable[..., asyncio.Future[Any]]:
         """The store's counts fall in its threads, before the loop has the answer: `settle` waits for that."""
 
-        def asked(*args: Any) -> asyncio.Future[Any]:
-            answer = ask(*args)
+        def asked(*args: Any, **options: Any) -> asyncio.Future[Any]:
+            answer = ask(*args, **options)
             self._asked.add(answer)
             answer.add_done_callback(self._asked.discard)
             return answer
