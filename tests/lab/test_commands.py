@@ -15,7 +15,8 @@ from greenroom.lab import commands
 from greenroom.lab.faults import FAULTS, FaultProcess
 from greenroom.lab.record import load
 from greenroom.lab.soak_command import Wanted, run_soak
-from greenroom.lab.target import BadAddress, port_of, websocket_url
+from greenroom.lab.target import port_of, websocket_url
+from greenroom.protocol.address import BadAddress
 
 runner = CliRunner()
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

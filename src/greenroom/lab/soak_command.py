@@ -23,10 +23,11 @@ from greenroom.lab.report import NotBuilt, check_built, write_report
 from greenroom.lab.script import BadScript, Script, read_script
 from greenroom.lab.scripted import ScriptVisitor
 from greenroom.lab.soak import Options, Soak
-from greenroom.lab.target import BadAddress, CannotStart, OwnServer, port_of, task_counter, websocket_url
+from greenroom.lab.target import CannotStart, OwnServer, port_of, task_counter, websocket_url
 from greenroom.lab.verdict import Verdict, judge
 from greenroom.lab.verdict.figures import median_of
 from greenroom.lab.visitors import Access, Unreachable, Visitor, shown
+from greenroom.protocol.address import BadAddress
 from greenroom.tasks import TaskScope
 
 USAGE = 2

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from greenroom.lab.visitors import Access
+from greenroom.protocol.address import parse_address
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 START_SECONDS = 30.0
@@ -30,28 +31,11 @@ so that whatever a closed page held on to would be missed by the next one.
 """
 
 
-class BadAddress(ValueError):
-    """An address that cannot be used; the text says what one looks like."""
-
-
 def websocket_url(text: str, path: str = "/client-ws") -> str:
     """The WebSocket address for what somebody typed: `12393`, `host:port`, `http://…`, `ws://…/path`."""
-    text = text.strip()
-    if text.isdigit():
-        text = f"127.0.0.1:{text}"
-    if "://" not in text:
-        text = f"ws://{text}"
-    try:
-        parts = urlsplit(text)
-        scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}[parts.scheme]
-        good = bool(parts.hostname) and parts.port != 0
-    except (ValueError, KeyError):
-        good, scheme, parts = False, "", urlsplit("")
-    if not good:
-        raise BadAddress(f"{text!r} is no address of a server; one looks like ws://127.0.0.1:12393{path}")
-    return urlunsplit(
-        (scheme, parts.netloc, parts.path if parts.path not in ("", "/") else path, parts.query, "")
-    )
+    parts, secure = parse_address(text, f"ws://127.0.0.1:12393{path}")
+    found = parts.path if parts.path not in ("", "/") else path
+    return urlunsplit(("wss" if secure else "ws", parts.netloc, found, parts.query, ""))
 
 
 def port_of(url: str) -> int | None:

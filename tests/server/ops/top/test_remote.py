@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from tests.server.ops.top.scenes import owner, tree
 
+from greenroom.protocol.address import BadAddress
 from greenroom.server.ops.messages import OpsSoakRequest, OpsTree
-from greenroom.server.ops.top.remote import BadAddress, Lost, Refused, Remote, base_url, follow
+from greenroom.server.ops.top.remote import Lost, Refused, Remote, base_url, follow
 
 
 @pytest.mark.parametrize(

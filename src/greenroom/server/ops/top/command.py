@@ -11,10 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from greenroom.protocol.address import BadAddress
 from greenroom.server.ops.messages import OpsSoakRequest
 from greenroom.server.ops.top.keys import keys
 from greenroom.server.ops.top.model import Model, NoOps
-from greenroom.server.ops.top.remote import BadAddress, Lost, Refused, Remote, base_url, follow
+from greenroom.server.ops.top.remote import Lost, Refused, Remote, base_url, follow
 from greenroom.server.ops.top.screen import screen
 from greenroom.tasks import ScopeFull, TaskScope
 

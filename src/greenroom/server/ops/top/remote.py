@@ -7,12 +7,13 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import count
 from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 import httpx
 import msgspec
 from httpx_sse import aconnect_sse
 
+from greenroom.protocol.address import parse_address
 from greenroom.server.ops.messages import OpsError, OpsSoakRequest, OpsStack, OpsTree
 
 CONNECT_SECONDS = 10.0
@@ -22,10 +23,6 @@ FIRST_DELAY, MOST_DELAY = 1.0, 15.0
 TREE_PAGES = 3
 T = TypeVar("T")
 DEFAULT = "http://127.0.0.1:12393"
-
-
-class BadAddress(ValueError):
-    """No address of a server; the text says what one looks like."""
 
 
 class Refused(Exception):
@@ -38,21 +35,9 @@ class Lost(Exception):
 
 def base_url(text: str) -> str:
     """The server's address for what somebody typed: a port, `host:port`, or a page's address."""
-    wanted = text.strip()
-    if wanted.isdigit():
-        wanted = f"127.0.0.1:{wanted}"
-    if "://" not in wanted:
-        wanted = f"http://{wanted}"
-    try:
-        parts = urlsplit(wanted)
-        scheme = {"http": "http", "https": "https", "ws": "http", "wss": "https"}[parts.scheme]
-        good = bool(parts.hostname) and parts.port != 0
-    except (ValueError, KeyError):
-        good, scheme, parts = False, "", urlsplit("")
-    if not good:
-        raise BadAddress(f"{text!r} is no address of a server; one looks like {DEFAULT}")
+    parts, secure = parse_address(text, DEFAULT)
     path = parts.path.rstrip("/").removesuffix("/client-ws").removesuffix("/ops")
-    return urlunsplit((scheme, parts.netloc, path, "", ""))
+    return urlunsplit(("https" if secure else "http", parts.netloc, path, "", ""))
 
 
 class Remote:
