@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import random
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 from tests.helpers.moody_provider import FATAL
 from tests.helpers.olv_client import OlvClient
+from tests.helpers.pictures import data_url, jpeg
 from websockets.exceptions import ConnectionClosed
 
 from .day import CHARACTERS, Remark, Visit
@@ -21,7 +21,7 @@ from .day import CHARACTERS, Remark, Visit
 PATIENCE = 20.0
 PICTURE = {
     "source": "camera",
-    "data": "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(2000)).decode(),
+    "data": data_url(jpeg(40, 30) + bytes(2000)),
     "mime_type": "image/jpeg",
 }
 MAX_PROBLEMS = 100
