@@ -22,6 +22,8 @@ from greenroom.server.security.keyring import Key
 from greenroom.server.security.login_desk import LoginDesk, refusal_response
 from greenroom.server.security.peers import Peer
 from greenroom.server.security.visitor import SCOPE_KEY
+from greenroom.server.socket_protocol import SCOPE_KEY as SOCKET_KEY
+from greenroom.server.socket_protocol import SocketProtocol
 from greenroom.sessions.rate_limit import RateLimit
 
 log = structlog.stdlib.get_logger("greenroom.door")
@@ -63,7 +65,8 @@ class Door:
         self._meter = meter
         self._clock = clock
         self._connected: Counter[str] = Counter()
-        self._by_token: Counter[str] = Counter()
+        self._by_token: dict[str, list[SocketProtocol | None]] = {}
+        """The sockets that have come in with each token; None where the server that runs us shows none."""
         self._rates: dict[str, RateLimit] = {}
         """By token, as many as are configured; kept when its last connection ends, or a new one would begin anew."""
         self._log_rate = RateLimit(LOG_LINES_PER_SECOND, LOG_BURST, clock())
@@ -111,7 +114,7 @@ class Door:
 
     async def _let_in(self, entry: Entry, scope: Scope, receive: Receive, send: Send) -> None:
         key, address = entry.key, entry.visitor.address
-        if key is not None and key.max_connections and self._by_token[key.name] >= key.max_connections:
+        if key is not None and key.max_connections and self._open_with(key) >= key.max_connections:
             await receive()
             self._meter.refused("token connections")
             log.warning("refused", reason="token connections", address=address, limit=key.max_connections)
@@ -120,8 +123,9 @@ class Door:
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
             return
         self._connected[address] += 1
+        socket: SocketProtocol | None = scope.get(SOCKET_KEY)
         if key is not None:
-            self._by_token[key.name] += 1
+            self._by_token.setdefault(key.name, []).append(socket)
             self._meter.token_connections(key.name, 1)
             receive = self._paced(key, receive)
         try:
@@ -129,8 +133,14 @@ class Door:
         finally:
             _take(self._connected, address)
             if key is not None:
-                _take(self._by_token, key.name)
+                self._by_token[key.name].remove(socket)
                 self._meter.token_connections(key.name, -1)
+
+    def _open_with(self, key: Key) -> int:
+        """How many of a token's connections are open. One that has hung up may take its place again at once,
+        although what it held is still being cleared away."""
+        sockets = self._by_token.get(key.name, ())
+        return sum(socket is None or not socket.is_gone() for socket in sockets)
 
     def _paced(self, key: Key, receive: Receive) -> Receive:
         """Count a token's messages, and hold them up beyond its rate, which all its connections share."""
