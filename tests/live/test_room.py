@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncGenerator
 
 import pytest
 from tests.helpers.stage import Json, Stage, staged
 from tests.live.theatre import GREETING, Seat, Theatre
 
-from greenroom.agents.base import AgentError
+from greenroom.agents.base import AgentError, ChatRequest
 from greenroom.live.journal import Entry
 
 START, END = "control conversation-chain-start", "control conversation-chain-end"
@@ -51,6 +52,27 @@ async def test_everybody_sees_the_conversation(stage: Stage) -> None:
             conversation("Hello?", own=True),
             conversation("Hello?"),
         ]
+
+
+@staged
+async def test_the_start_is_seen_before_a_quick_agent_has_answered(stage: Stage) -> None:
+    """An agent may compose its whole reply without a pause; nobody waits for it to hear that it begins."""
+    async with Theatre(stage) as theatre:
+        seat = theatre.enter()
+        await seat.say("Anybody there?")
+        await theatre.reply()
+        seat.new()
+        engine = stage.engine()
+        stream, seen = engine.stream, list[str]()
+
+        def asked(request: ChatRequest) -> AsyncGenerator[str, None]:
+            seen.extend(seat.kinds())
+            return stream(request)
+
+        engine.stream = asked  # type: ignore[method-assign]
+        await seat.say("Hello?")
+        assert seen == [START]
+        await theatre.reply()
 
 
 @staged

@@ -83,6 +83,9 @@ class RoomContext(ServiceContext):
         elif message is END or message is CUT_OFF:
             await self.before_end("finished" if message is END else "cut off")
         await super().say(message, turn)
+        if message is START:
+            # A quick agent would compose its whole reply before the viewers heard that it begins.
+            await asyncio.sleep(0)
 
     def expect_playback(self, request_id: str) -> Waiter:
         waiter = super().expect_playback(request_id)
