@@ -209,3 +209,27 @@ def test_a_reply_in_one_piece_costs_no_more(unit: str) -> None:
     """A provider that does not stream sends everything at once: that must not block the loop."""
     text = unit * (200_000 // len(unit))
     assert seconds_for([text]) < 4 * seconds_for([text[i : i + 50] for i in range(0, len(text), 50)]) + 0.05
+
+
+WHITE = [
+    ("One. Two.\nThree.\n\n\nFour.", ["", " ", "\n", "\n\n"]),
+    ("  One.\t Two.", [" ", " "]),
+    ("Do:\n- Boil.\n   - Stir.\n", ["", "\n", "\n   "]),
+    ("def f():\n    if x:\n\n        y()\n", ["", "\n    ", "\n\n        "]),
+    ("你好。好。 好。", ["", "", " "]),
+    ("Look at this.\n\n```\nx = 1\n```\n\nDone.", ["", "\n\n", "\n"]),
+    ("<think>Hm.\nWell.</think>\n\nYes.", ["", "", "\n", "", "\n\n"]),
+    ("One." + " \n" * 500 + " " * 500 + "Two.", ["", "\n\n" + " " * 40]),
+]
+
+
+@pytest.mark.parametrize(("text", "white"), WHITE)
+def test_white_space_between_pieces(text: str, white: list[str]) -> None:
+    """Each piece knows what stood before it, within bounds, whatever the tokens."""
+    for size in (1, 3, 1000):
+        assert [piece.before for piece in split(text, size)] == white
+
+
+def test_marks_keep_the_end_of_their_line() -> None:
+    """A line of marks goes in front of the next piece, and stays a line of its own."""
+    assert texts(split("```\n\nDone. Bye.", 1)) == ["```\n\nDone.", "Bye."]

@@ -45,6 +45,46 @@ async def test_a_text_turn(stage: Stage) -> None:
 
 
 @staged
+async def test_the_white_space_between_sentences(stage: Stage) -> None:
+    """It is told beside each sentence and stored beside the text; the model gets the reply back as it was."""
+    client = await stage.open()
+    reply = await asked(stage, client)
+    written = "Two steps 👋🏽:\n\n- Boil.\n   - Stir.  你好。好。"
+    reply.token("\n", *written, "\n").end()
+    await stage.settle()
+    sent = [message for message in client.new() if message["type"] == "audio"]
+    texts = [message["display_text"]["text"] for message in sent]
+    assert [message["before"] for message in sent] == ["", "\n\n", "\n   ", " ", ""]
+    uid = client.context.history_uid
+    await client.send("create-new-history")
+    await client.send("fetch-and-set-history", history_uid=uid)
+    (line,) = [one for one in client.new()[-1]["messages"] if one["role"] == "ai"]
+    assert line["content"] == "".join(texts)
+    for place, white in reversed(line["breaks"]):
+        line["content"] = line["content"][:place] + white + line["content"][place:]
+    assert line["content"] == "Two steps 👋🏽:\n\n- Boil.\n   - Stir. 你好。好。"
+    assert client.memory[-1] == ("assistant", line["content"])
+
+
+@staged
+async def test_the_white_space_of_what_was_heard(stage: Stage) -> None:
+    """A reply that was cut short keeps the white space inside the part that was heard; other words have none."""
+    client = await stage.open()
+    for heard, breaks in (("One.Two", [[4, "\n"]]), ("Quite other words.", None)):
+        reply = await asked(stage, client)
+        reply.token("One.\nTwo.\nThree. ")
+        await stage.settle()
+        await client.send("interrupt-signal", text=heard)
+        await stage.settle()
+        uid = client.context.history_uid
+        assert uid is not None
+        (stored,) = [
+            line for line in await stage.histories.messages("uid_alpha", uid) if line.content == heard
+        ]
+        assert stored.breaks == (None if breaks is None else tuple((at, white) for at, white in breaks))
+
+
+@staged
 async def test_the_fields_of_a_sentence(stage: Stage) -> None:
     """Name, avatar and expressions of the character; silent ones have no sound and no volumes."""
     client = await stage.open()
@@ -54,7 +94,7 @@ async def test_the_fields_of_a_sentence(stage: Stage) -> None:
     assert client.new()[0] == {
         "type": "audio", "audio": None, "volumes": [], "slice_length": 20,
         "display_text": {"text": "[joy] Hi [SAD].", "name": "Alpha", "avatar": "alpha.png"},
-        "actions": {"expressions": [3, "gloom"]}, "forwarded": False,
+        "actions": {"expressions": [3, "gloom"]}, "forwarded": False, "before": "",
     }  # fmt: skip
 
 

@@ -49,6 +49,8 @@ def values(shape: shapes.Type) -> st.SearchStrategy[Any]:
         return st.one_of(*map(values, shape.types))
     if isinstance(shape, shapes.ListType):
         return st.lists(values(shape.item_type), max_size=4)
+    if isinstance(shape, shapes.TupleType):
+        return st.tuples(*map(values, shape.item_types))
     if isinstance(shape, shapes.DictType):
         return st.dictionaries(st.text(max_size=8), values(shape.value_type), max_size=3)
     if isinstance(shape, shapes.LiteralType):

@@ -171,6 +171,7 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
             "display_text": {"text": "Hi.", "name": "Mao", "avatar": None},
             "actions": {"expressions": [3]},
             "forwarded": False,
+            "before": None,
         },
     ),
     (
@@ -183,6 +184,7 @@ EXAMPLES: list[tuple[ServerMessage, dict[str, Any]]] = [
             "display_text": None,
             "actions": None,
             "forwarded": False,
+            "before": None,
         },
     ),
     (

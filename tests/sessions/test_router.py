@@ -347,6 +347,7 @@ async def test_opening_a_stored_conversation(stage: Stage) -> None:
     ]  # fmt: skip
     assert data["messages"][1] | {"timestamp": ""} == {
         "role": "ai", "timestamp": "", "content": "Hello Ann.", "name": "Alpha", "avatar": "alpha.png",
+        "breaks": [],
     }  # fmt: skip
     await client.say("Who am I?")
     reply = await stage.stream()

@@ -54,6 +54,8 @@ export interface HistoryMessage {
   content: string;
   name?: string;
   avatar?: string;
+  /** White space that stood between the sentences of `content`, in order: place, in Unicode code points, and white space. In `history-data`, where it is known. */
+  breaks?: [number, string][];
 }
 
 /** One stored conversation in a list. */
@@ -402,6 +404,8 @@ export interface AudioMessage {
   actions: Record<string, unknown> | null;
   /** True for the text of another member of the group; do not answer it. */
   forwarded: boolean;
+  /** White space between the sentence before and this one in the reply; null: not known. */
+  before: string | null;
 }
 
 /** How far a tool that the character uses has got. */

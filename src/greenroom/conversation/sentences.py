@@ -27,7 +27,13 @@ NEEDS_SPACE = frozenset(".!?")
 """Marks of scripts that put a space after a sentence; without one they may stand inside a word."""
 MAX_PIECE = 400
 """Characters after which a piece without a mark is cut, at a space if there is one."""
+MAX_INDENT = 40
+"""Spaces kept at the beginning of a line."""
 TAGS = ("<think>", "</think>")
+TAG_PIECES: dict[str, tuple[str, PieceKind]] = {
+    "<think>": ("(", "think-open"),
+    "</think>": (")", "think-close"),
+}
 _SHORTENED = (
     "mr mrs ms dr prof st sr jr vs etc e.g i.e a.m p.m u.s u.k no vol fig dept approx inc ltd co "
     "jan feb mar apr jun jul aug sep sept oct nov dec"
@@ -38,10 +44,15 @@ _LAST_WORD = re.compile(r"([\w.]+)\.$")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A sentence or part of one, stripped. A `thought` is shown, not spoken; think tags stand alone."""
+    """A sentence or part of one, stripped. A `thought` is shown, not spoken; think tags stand alone.
+
+    `before` is the white space between it and the piece before: nothing, a space, or the end of one or two lines
+    with the indentation of the new one.
+    """
 
     text: str
     kind: PieceKind = "text"
+    before: str = ""
 
 
 class SentenceSplitter:
@@ -51,7 +62,7 @@ class SentenceSplitter:
         faster_first: let a comma end the first piece.
     """
 
-    __slots__ = ("_buffer", "_emitted", "_faster_first", "_pairs", "_scanned", "_thinking")
+    __slots__ = ("_before", "_buffer", "_emitted", "_faster_first", "_pairs", "_scanned", "_thinking")
 
     def __init__(self, *, faster_first: bool = True) -> None:
         self._faster_first = faster_first
@@ -59,6 +70,8 @@ class SentenceSplitter:
         self._scanned = 0
         self._thinking = False
         self._emitted = False
+        self._before = ""
+        """White space since the last piece."""
         self._pairs = dict.fromkeys(TWO_WAY, 0)
         """How many of each the pieces of this line held: an odd number means that one is open."""
 
@@ -105,7 +118,9 @@ class SentenceSplitter:
                     self._buffer = buffer[index + len(tag) :]
                     self._scanned = 0
                     self._thinking = tag == TAGS[0]
-                    pieces.append(Piece(*(("(", "think-open") if self._thinking else (")", "think-close"))))
+                    mark, kind = TAG_PIECES[tag]
+                    pieces.append(Piece(mark, kind, self._before))
+                    self._before = ""
                     return True
             elif char in ENDS or (char in COMMAS and self._faster_first and self._in_a_hurry):
                 end = self._end_of(index, final)
@@ -205,12 +220,24 @@ class SentenceSplitter:
     def _emit(self, text: str, pieces: list[Piece], *, even_marks: bool = False) -> None:
         stripped = text.strip()
         if not stripped:
+            self._before = _white(self._before + text)
             return
+        from_mark = text.lstrip()
+        self._before = _white(self._before + text[: len(text) - len(from_mark)])
         marks_only = not any(char.isalnum() for char in stripped)
         if marks_only and not even_marks and len(stripped) < MAX_PIECE:
-            self._buffer = stripped
+            # The end of a line after marks alone, such as those around program text, belongs to what follows.
+            self._buffer = from_mark if len(from_mark) < MAX_PIECE // 2 else stripped
             return
-        pieces.append(Piece(stripped, "thought" if self._thinking else "text"))
+        pieces.append(Piece(stripped, "thought" if self._thinking else "text", self._before))
+        self._before = _white(from_mark[len(stripped) :])
         self._emitted = self._emitted or not self._thinking
         for char in TWO_WAY:
             self._pairs[char] = 0 if text.endswith("\n") else self._pairs[char] + text.count(char)
+
+
+def _white(text: str) -> str:
+    """White space as a piece keeps it."""
+    if "\n" not in text:
+        return " " if text else ""
+    return "\n" * min(text.count("\n"), 2) + text.rpartition("\n")[2][:MAX_INDENT]

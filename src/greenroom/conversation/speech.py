@@ -24,6 +24,8 @@ class Line:
     display: str
     spoken: str
     actions: dict[str, object]
+    before: str = ""
+    """The white space between it and the line before."""
     speech: Speech | None = None
     ready: bool = False
 

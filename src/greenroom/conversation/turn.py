@@ -21,7 +21,7 @@ from greenroom.config.character import Character
 from greenroom.conversation.sentences import Piece, SentenceSplitter
 from greenroom.conversation.speakable import SpeechFilters, expressions, spoken_text
 from greenroom.conversation.speech import Line, SpeechLine
-from greenroom.history import Role
+from greenroom.history import Breaks, Role, laid_out
 from greenroom.protocol import Message
 from greenroom.protocol.server_messages import (
     Audio,
@@ -91,7 +91,7 @@ class Stage(Protocol):
 
     def history_of_turn(self) -> str: ...
     async def store(
-        self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
+        self, character: Character, uid: str, role: Role, content: str, *, wait: bool, breaks: Breaks | None
     ) -> None: ...
 
 
@@ -121,6 +121,8 @@ class Turn:
         self._began = monotonic()
         self._announced = False
         self._shown: list[str] = []
+        self._shown_length = 0
+        self._breaks: list[tuple[int, str]] = []
         self._raw: list[str] = []
         self._character = stage.character
 
@@ -202,7 +204,8 @@ class Turn:
         self._character = self._stage.character
         self.history_uid = self._stage.history_of_turn()
         if not self._given.proactive:
-            await self._stage.store(self._character, self.history_uid, "human", self._given.text, wait=True)
+            store, said = self._stage.store, self._given.text
+            await store(self._character, self.history_uid, "human", said, wait=True, breaks=None)
 
     async def _meet_agent(self) -> Agent:
         """Wait for the agent; if the visitor chose another character or conversation meanwhile, move there.
@@ -242,7 +245,7 @@ class Turn:
                 actions["expressions"] = found
             if self._stage.speech_engine is not None:
                 spoken = spoken_text(piece.text, filters_of(self._character))
-        return Line(piece.text, spoken, actions)
+        return Line(piece.text, spoken, actions, piece.before)
 
     async def _deliver(self, line: Line) -> None:
         character = self._character
@@ -253,11 +256,15 @@ class Turn:
             slice_length=speech.slice_ms if speech is not None else 20,
             display_text=DisplayText(line.display, character.character_name, character.avatar),
             actions=line.actions,
+            before=line.before if self._shown else "",
         )
         first = self.first_reply_seconds is None
         if first:
             self.first_reply_seconds = monotonic() - self._began
+        if self._shown and line.before:
+            self._breaks.append((self._shown_length, line.before))
         self._shown.append(line.display)
+        self._shown_length += len(line.display)
         await self._send(message)
         if first:
             # When many ask in the same instant, everybody's first sentence goes before anybody's second: one
@@ -283,7 +290,7 @@ class Turn:
         if self.agent is not None:
             self.agent.remember("".join(self._raw))
         if shown:
-            await self._stage.store(self._character, self.history_uid, "ai", shown, wait=True)
+            await self._store_reply(shown, wait=True)
         await self._tell_end()
 
     async def _cut_off(self) -> None:
@@ -294,9 +301,9 @@ class Turn:
             return
         shown = self.shown
         if self.agent is not None:
-            self.agent.interrupted(shown, self._character.interrupt_method)
+            self.agent.interrupted(laid_out(shown, self._breaks_of(shown)), self._character.interrupt_method)
         if shown:
-            await self._stage.store(self._character, self.history_uid, "ai", shown, wait=False)
+            await self._store_reply(shown, wait=False)
 
     async def interrupted(self, heard: str) -> None:
         """The visitor cut in after hearing `heard` (the turn has ended by now)."""
@@ -304,12 +311,24 @@ class Turn:
             # Whatever that was, it was none of this reply.
             heard = ""
         if self.agent is not None:
-            self.agent.interrupted(heard, self._character.interrupt_method)
+            self.agent.interrupted(laid_out(heard, self._breaks_of(heard)), self._character.interrupt_method)
         if self.history_uid:
-            store = self._stage.store
             if heard:
-                await store(self._character, self.history_uid, "ai", heard, wait=False)
-            await store(self._character, self.history_uid, "system", "[Interrupted by user]", wait=False)
+                await self._store_reply(heard, wait=False)
+            note = "[Interrupted by user]"
+            await self._stage.store(
+                self._character, self.history_uid, "system", note, wait=False, breaks=None
+            )
+
+    def _breaks_of(self, text: str) -> Breaks | None:
+        """The white space inside the reply, or inside what of it was heard; not known of other words."""
+        if not self.shown.startswith(text):
+            return None
+        return tuple(one for one in self._breaks if one[0] < len(text))
+
+    async def _store_reply(self, text: str, *, wait: bool) -> None:
+        breaks = self._breaks_of(text)
+        await self._stage.store(self._character, self.history_uid, "ai", text, wait=wait, breaks=breaks)
 
     async def _send(self, message: Message) -> None:
         if self.silence == "none":

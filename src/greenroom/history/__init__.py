@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from greenroom.history.bin import HistoryBin
 from greenroom.history.errors import HistoryBusy, HistoryError
+from greenroom.history.layout import Breaks, laid_out
 from greenroom.history.records import (
     MAX_TITLE,
     HistoryPage,
@@ -21,6 +22,7 @@ from greenroom.history.store import HistoryStore
 
 __all__ = [
     "MAX_TITLE",
+    "Breaks",
     "HistoryBin",
     "HistoryBusy",
     "HistoryError",
@@ -31,5 +33,6 @@ __all__ = [
     "Role",
     "SearchPage",
     "StoredMessage",
+    "laid_out",
     "new_history_uid",
 ]

@@ -29,6 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from greenroom.history.changes import change, make_room
 from greenroom.history.dialect import Dialect
 from greenroom.history.errors import HistoryError
+from greenroom.history.layout import read_breaks
 from greenroom.history.records import (
     OPENING,
     PREVIEW,
@@ -50,7 +51,7 @@ __all__ = ["Database"]
 _h, _m = histories.c, messages.c
 
 _ADD_MESSAGE = messages.insert().from_select(
-    ["history_id", "role", "created", "content", "name", "avatar"],
+    ["history_id", "role", "created", "content", "name", "avatar", "breaks"],
     select(
         _h.id,
         bindparam("role", type_=_m.role.type),
@@ -58,6 +59,7 @@ _ADD_MESSAGE = messages.insert().from_select(
         bindparam("content", type_=_m.content.type),
         bindparam("name", type_=_m.name.type),
         bindparam("avatar", type_=_m.avatar.type),
+        bindparam("breaks", type_=_m.breaks.type),
     ).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid")),
 )
 _KNOWN = select(_h.id).where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"))
@@ -88,7 +90,7 @@ _LIST_BEFORE = _LIST.where(
     < tuple_(bindparam("updated", type_=_h.updated.type), bindparam("id", type_=_h.id.type))
 )
 _MESSAGES = (
-    select(_m.role, _m.created, _m.content, _m.name, _m.avatar)
+    select(_m.role, _m.created, _m.content, _m.name, _m.avatar, _m.breaks)
     .join_from(histories, messages, _m.history_id == _h.id)
     .where(_h.conf_uid == bindparam("conf_uid"), _h.uid == bindparam("uid"), _h.deleted_until.is_(None))
     .order_by(_m.id.desc())
@@ -267,6 +269,7 @@ class Database:
                     "content": one.content,
                     "name": one.name,
                     "avatar": one.avatar,
+                    "breaks": one.breaks,
                 }
             )
         if self._most_histories:
@@ -332,8 +335,8 @@ class Database:
         """Return the newest `limit` messages of a history, oldest first."""
         rows = self._all(_MESSAGES, {"conf_uid": conf_uid, "uid": uid, "limit": limit})
         return tuple(
-            StoredMessage(role, local_iso(at), content, name, avatar)
-            for role, at, content, name, avatar in rows[::-1]
+            StoredMessage(role, local_iso(at), content, name, avatar, read_breaks(breaks))
+            for role, at, content, name, avatar, breaks in rows[::-1]
         )
 
     def count(self, conf_uid: str) -> int:

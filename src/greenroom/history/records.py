@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from greenroom.history.errors import HistoryError
+from greenroom.history.layout import Breaks
 
 __all__ = [
     "MAX_CONTENT",
@@ -71,6 +72,7 @@ class Append(Struct, frozen=True, gc=False):
     content: str
     name: str | None
     avatar: str | None
+    breaks: str | None = None
 
 
 class Delete(Struct, frozen=True, gc=False):
@@ -115,13 +117,17 @@ Change = Append | Delete | Discard | Restore | Rename | Purge
 
 
 class StoredMessage(Struct, frozen=True, gc=False):
-    """One message. `timestamp` is local time, ISO 8601 to the second, without a zone."""
+    """One message. `timestamp` is local time, ISO 8601 to the second, without a zone.
+
+    `breaks`: the white space between its sentences, None where that is not known.
+    """
 
     role: Role
     timestamp: str
     content: str
     name: str | None = None
     avatar: str | None = None
+    breaks: Breaks | None = None
 
 
 class HistorySummary(Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ Times are microseconds since 1970 (UTC): they sort and compare the same in every
 of the clock's zone. The latest message is kept on the history's own row, cut to a preview, so that a list
 reads one short row per history along one index, however many messages there are. `opening` is the beginning
 of the first thing the visitor said, `title` what somebody called the history, and `deleted_until` is set on one
-that was deleted and can be brought back until then.
+that was deleted and can be brought back until then. `breaks` of a message: see `layout.py`.
 
 A change here needs a new file in `migrations/versions` and its number in `HEAD`; a test compares the two.
 """
@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 __all__ = ["HEAD", "histories", "messages", "metadata"]
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. A file that carries it needs no look at the migrations."""
 
 _NAMES = {
@@ -80,6 +80,7 @@ messages = Table(
     Column("content", Text, nullable=False),
     Column("name", Text),
     Column("avatar", Text),
+    Column("breaks", Text),
     CheckConstraint("role IN ('human', 'ai', 'system')", name="role"),
 )
 Index("ix_messages_history", messages.c.history_id, messages.c.id)

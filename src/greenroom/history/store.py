@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from greenroom.history.crew import Crew
 from greenroom.history.errors import HistoryError
+from greenroom.history.layout import Breaks, written_breaks
 from greenroom.history.records import (
     MAX_CONTENT,
     MAX_ID,
@@ -109,11 +110,13 @@ class HistoryStore:
         *,
         name: str | None = None,
         avatar: str | None = None,
+        breaks: Breaks | None = None,
         created: datetime | None = None,
     ) -> None:
         """Store a message and return when it is safe. The first message of a history creates it.
 
         Args:
+            breaks: the white space between its sentences.
             created: when it was said; now, if left out. A moment without a zone is local time.
 
         Raises:
@@ -122,7 +125,7 @@ class HistoryStore:
             ValueError: an argument is impossible (an unknown role, an empty or too long name).
         """
         await self.append_nowait(
-            conf_uid, history_uid, role, content, name=name, avatar=avatar, created=created
+            conf_uid, history_uid, role, content, name=name, avatar=avatar, breaks=breaks, created=created
         )
 
     def append_nowait(
@@ -134,6 +137,7 @@ class HistoryStore:
         *,
         name: str | None = None,
         avatar: str | None = None,
+        breaks: Breaks | None = None,
         created: datetime | None = None,
     ) -> asyncio.Future[None]:
         """Hand in a message as `append` does, without waiting; the future tells when it is safe."""
@@ -145,7 +149,7 @@ class HistoryStore:
                 f"content: {len(content)} characters; a stored message has {MAX_CONTENT} at most", "row"
             )
         at = time.time_ns() // 1000 if created is None else micros(created)
-        entry = Append(conf_uid, history_uid, role, at, content, name, avatar)
+        entry = Append(conf_uid, history_uid, role, at, content, name, avatar, written_breaks(breaks))
         return self._crew.write(entry, len(content))
 
     async def delete(self, conf_uid: str, history_uid: str) -> bool:

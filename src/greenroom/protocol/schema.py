@@ -240,6 +240,8 @@ def _typescript_type(shape: shapes.Type) -> str:
     if isinstance(shape, shapes.ListType):
         item = _typescript_type(shape.item_type)
         return f"({item})[]" if "|" in item else f"{item}[]"
+    if isinstance(shape, shapes.TupleType):
+        return f"[{', '.join(map(_typescript_type, shape.item_types))}]"
     if isinstance(shape, shapes.DictType):
         return f"Record<string, {_typescript_type(shape.value_type)}>"
     try:

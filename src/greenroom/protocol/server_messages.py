@@ -214,6 +214,12 @@ class Audio(Message, frozen=True, gc=False, tag="audio"):
     forwarded: Annotated[
         bool, Meta(description="True for the text of another member of the group; do not answer it.")
     ] = False
+    before: Annotated[
+        str | None,
+        Meta(
+            description="White space between the sentence before and this one in the reply; null: not known."
+        ),
+    ] = None
 
 
 class ToolCallStatus(Message, frozen=True, gc=False, omit_defaults=True, tag="tool_call_status"):

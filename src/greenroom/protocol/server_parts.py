@@ -39,6 +39,13 @@ class HistoryMessage(Part, frozen=True, gc=False, omit_defaults=True):
     content: str
     name: str | None = None
     avatar: str | None = None
+    breaks: Annotated[
+        list[tuple[int, str]] | None,
+        Meta(
+            description="White space that stood between the sentences of `content`, in order: place, in Unicode "
+            "code points, and white space. In `history-data`, where it is known."
+        ),
+    ] = None
 
 
 class HistoryEntry(Part, frozen=True, gc=False, omit_defaults=True):

@@ -97,4 +97,5 @@ def history_message(line: StoredMessage) -> s.HistoryMessage | None:
     """A stored line as clients see it; None for those they never do."""
     if line.role == "system":
         return None
-    return s.HistoryMessage(line.role, line.timestamp, line.content, name=line.name, avatar=line.avatar)
+    breaks = None if line.breaks is None else list(line.breaks)
+    return s.HistoryMessage(line.role, line.timestamp, line.content, line.name, line.avatar, breaks)

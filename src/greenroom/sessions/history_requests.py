@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from greenroom.agents.base import ChatMessage
 from greenroom.config.settings import LimitSettings
-from greenroom.history import MAX_TITLE, HistorySummary
+from greenroom.history import MAX_TITLE, HistorySummary, laid_out
 from greenroom.protocol import Message
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
@@ -48,7 +48,10 @@ class HistoryRequests:
         context.set_history(
             message.history_uid,
             tuple(
-                ChatMessage("user" if line.role == "human" else "assistant", line.content) for line in talk
+                ChatMessage(
+                    "user" if line.role == "human" else "assistant", laid_out(line.content, line.breaks)
+                )
+                for line in talk
             ),
         )
         size = 0

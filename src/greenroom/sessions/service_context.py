@@ -26,7 +26,7 @@ from greenroom.agents.pool import EngineLease
 from greenroom.config.character import Character
 from greenroom.config.errors import ConfigError
 from greenroom.conversation.turn import Turn
-from greenroom.history import HistoryError, Role, new_history_uid
+from greenroom.history import Breaks, HistoryError, Role, new_history_uid
 from greenroom.protocol import Message, encode
 from greenroom.protocol.server_messages import (
     CharacterState,
@@ -301,7 +301,7 @@ class ServiceContext:
         return self.history_uid or self.new_history()
 
     async def store(
-        self, character: Character, history_uid: str, role: Role, content: str, *, wait: bool
+        self, character: Character, uid: str, role: Role, content: str, *, wait: bool, breaks: Breaks | None
     ) -> None:
         """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
         if not self._told_not_kept:
@@ -311,11 +311,12 @@ class ServiceContext:
         try:
             stored = self.services.histories.append_nowait(
                 character.conf_uid,
-                history_uid,
+                uid,
                 role,
                 content,
                 name=character.character_name if role == "ai" else None,
                 avatar=(character.avatar or None) if role == "ai" else None,
+                breaks=breaks,
             )
         except HistoryError as error:
             log.error("a line was not stored", client=self.client_uid, error=str(error))

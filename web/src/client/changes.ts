@@ -75,7 +75,7 @@ export function touchHistory(state: SessionState, role: "human" | "ai", content:
     ...(opening === undefined ? {} : { opening }),
     uid,
     timestamp,
-    latest_message: { role, timestamp, content },
+    latest_message: { role, timestamp, content, breaks: [] },
   };
   return { ...state, histories: [entry, ...state.histories.filter((one) => one.uid !== uid)] };
 }

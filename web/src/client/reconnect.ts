@@ -37,7 +37,6 @@ export function closed(state: SessionState, reason: CloseReason = "lost"): Sessi
     loading: null,
     micWanted: false,
     voiceSent: false,
-    wake: null,
   };
 }
 

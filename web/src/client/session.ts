@@ -19,7 +19,7 @@ import {
 } from "./histories";
 import { beginNew, closed, giveUp, onHistoryData, onModel, onSwitched, opened } from "./reconnect";
 import { leftLine, onQueueDropped, onQueueState, retryInRoom, sayInRoom } from "./rooms";
-import { spaced } from "./spacing";
+import { laidOut } from "./spacing";
 import { announced, dozed, failed, forgiven, onCharacterState, onWakeWord } from "./stage";
 import { currentCharacter, isBusy, storedHistory, type Picture, type SessionState } from "./state";
 import {
@@ -246,7 +246,7 @@ function fromHistory(message: HistoryMessage, index: number): (id: number) => Se
     turn: -1 - index,
     name: message.name ?? null,
     avatar: message.avatar ?? null,
-    sentences: [{ id: -id, text: spaced(message.content), begun: true, cut: false }],
+    sentences: [{ id: -id, text: laidOut(message), before: null, begun: true, cut: false }],
     interrupted: false,
     at,
   });

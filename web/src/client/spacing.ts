@@ -1,5 +1,8 @@
-// Spaces between sentences. The server sends sentences trimmed and stores them joined without a space, as the
-// protocol wants it; so the page puts the spaces where the script wants them, for live and for stored replies.
+// White space between sentences. They are sent trimmed and stored joined without a space, as the protocol wants it.
+// This server tells beside it what stood between them. Of another server, and of what was stored long ago, nothing is
+// known: then the page puts spaces where the script wants them.
+
+import type { HistoryMessage } from "../protocol.generated";
 
 const NO_SPACE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff00-\uffef—]/u;
 /** A mark that belongs to the script before it: none of it in `说……OK`, a space in `Well… OK`. */
@@ -19,17 +22,40 @@ export function needsSpace(before: string, after: string): boolean {
   return !NO_SPACE.test(before.slice(-LOOK_BACK).replace(NEUTRAL, "").slice(-1));
 }
 
+export interface Piece {
+  text: string;
+  before: string | null;
+}
+
+/** The white space between what came before and this piece. */
+export function gapBefore(text: string, piece: Piece): string {
+  return piece.before ?? (needsSpace(text, piece.text) ? " " : "");
+}
+
 /** The pieces as one readable text. */
-export function joinSentences(pieces: readonly string[]): string {
+export function joinSentences(pieces: readonly Piece[]): string {
   let text = "";
-  for (const piece of pieces) text += needsSpace(text, piece) ? ` ${piece}` : piece;
+  for (const piece of pieces) text += gapBefore(text, piece) + piece.text;
   return text;
+}
+
+/** A stored reply as it was when it came. */
+export function laidOut({ content, breaks }: HistoryMessage): string {
+  if (breaks === undefined) return spaced(content);
+  const letters = breaks.length > 0 ? [...content] : []; // places are counted in code points
+  let text = "";
+  let end = 0;
+  for (const [place, white] of breaks) {
+    text += letters.slice(end, place).join("") + white;
+    end = place;
+  }
+  return end === 0 ? content : text + letters.slice(end).join("");
 }
 
 /** Addresses are left as they are. */
 const ADDRESS = /(?:\b(?:[a-z][a-z0-9+.-]*:\/\/|mailto:|tel:|www\.)|[\w.+-]+@)[^\s<>"'）】」]+/giu;
 /** Marks that end a piece, what closes after them, what opens before the next word, and that word. */
-const SEAM = /(?<=[\p{L}\p{N}\p{Pe}\p{Pf}"'*%])([.!?…,;:]+)(["'*”’»)\]]*)([“‘«"(\[¿¡*]*)(\p{L}\p{M}*)/gu;
+const SEAM = /(?<=[\p{L}\p{N}\p{Pe}\p{Pf}"'*%])([.!?…,;:؟،؛]+)(["'*”’»)\]]*)([“‘«"(\[¿¡*]*)(\p{L}\p{M}*)/gu;
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
 /** A stored reply with the spaces between its sentences put back; other text stays as it is. */
@@ -64,7 +90,7 @@ function spacedWords(text: string): string {
 function isSeam(before: string, marks: string, after: string, opens: boolean): boolean {
   if (UNSPACED.test(after.slice(0, 2)) || marks.includes("::")) return false;
   if (/^…+$/.test(marks) && UNSPACED.test(before.slice(-1))) return false;
-  if (/[!?]/.test(marks)) return true;
+  if (/[!?؟،؛]/.test(marks)) return true;
   if (/^[,;]+$/.test(marks)) return !/&#?\w+$/.test(before);
   // A lone letter after it: the end of `Ph.D.`, or a face like `:D`. Some lone letters are words.
   if (/^(?![AIO]\b)\p{Lu}(?![\p{L}\p{N}'’])/u.test(after)) return false;

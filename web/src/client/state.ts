@@ -7,6 +7,8 @@ import type { CloseReason } from "./connection";
 export interface Sentence {
   id: number;
   text: string;
+  /** White space between it and the sentence before; null: the server does not tell. */
+  before: string | null;
   begun: boolean;
   cut: boolean;
 }

@@ -72,7 +72,7 @@ export function onControl(state: SessionState, text: string, at: number): Step {
   // While we wait for the next turn, this end can only be that of the turn we have cut short.
   if (text === "conversation-chain-end" && state.phase !== "waiting") {
     const reply = state.items.flatMap((item) =>
-      item.kind === "ai" && item.turn === state.turn ? item.sentences.map((one) => one.text) : [],
+      item.kind === "ai" && item.turn === state.turn ? item.sentences : [],
     );
     const next = { ...state, phase: "idle" as const, caption: null };
     return { state: reply.length > 0 ? touchHistory(next, "ai", joinSentences(reply), at) : next, effects: [] };
@@ -95,7 +95,7 @@ export function onAudio(state: SessionState, message: AudioMessage, at: number):
   let next: SessionState = { ...state, nextId: id + 1, caption: null };
   if (next.phase === "thinking") next.phase = "replying";
   if (shown?.text) {
-    const sentence = { id, text: shown.text, begun: false, cut: false };
+    const sentence = { id, text: shown.text, before: message.before ?? null, begun: false, cut: false };
     const last = next.items.at(-1);
     if (last?.kind === "ai" && last.turn === next.turn && !next.newBubble && last.name === shown.name) {
       const longer: AiItem = { ...last, sentences: [...last.sentences, sentence] };

@@ -3,8 +3,8 @@
 import { Component, type JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { AiItem, ChatItem, ErrorItem, HumanItem, NoticeWord, Sentence, ToolItem } from "../client/state";
-import { joinSentences, needsSpace } from "../client/spacing";
-import { textParts, withoutMoods } from "../client/text";
+import { gapBefore, joinSentences } from "../client/spacing";
+import { fenced, NO_FENCE, textParts, withoutMoods, type Fences } from "../client/text";
 import { dateTag, type Language } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
@@ -68,8 +68,10 @@ function Text({ text }: { text: string }): JSX.Element {
   return (
     <>
       {textParts(text).map((part, index) => {
-        if (part.kind === "action") return <em key={index}>{part.text}</em>;
         if (part.kind === "text") return part.text;
+        if (part.kind === "action") return <em key={index}>{part.text}</em>;
+        if (part.kind === "strong") return <strong key={index}>{part.text}</strong>;
+        if (part.kind === "code") return <code key={index}>{part.text}</code>;
         return (
           <a key={index} href={part.text} target="_blank" rel="noopener noreferrer nofollow">
             {part.text}
@@ -117,7 +119,8 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
   const character = useCharacter();
   const name = item.name ?? character.name;
   const { moods } = snapshot.session;
-  const texts = item.sentences.map((one) => withoutMoods(one.text, moods));
+  const pieces = item.sentences.map(({ text, before }) => ({ text: withoutMoods(text, moods), before }));
+  let fences: Fences = NO_FENCE;
   return (
     <article class="line line-ai" data-testid="message-ai" data-follows={follows ? "" : undefined}>
       <div class="line-face">
@@ -129,14 +132,21 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
         </h2>
         <div class="bubble" lang={character.language}>
           <p>
-            {item.sentences.map((sentence, index) => (
-              <SentenceWords
-                key={sentence.id}
-                text={texts[index] ?? ""}
-                spaced={needsSpace(texts[index - 1] ?? "", texts[index] ?? "")}
-                state={stateOf(sentence, speaking)}
-              />
-            ))}
+            {item.sentences.map((sentence, index) => {
+              const piece = pieces[index] ?? sentence;
+              const gap = gapBefore(pieces[index - 1]?.text ?? "", piece);
+              const start = fences;
+              fences = fenced(piece.text, fenced(gap, start).after).after;
+              return (
+                <SentenceWords
+                  key={sentence.id}
+                  text={piece.text}
+                  gap={gap}
+                  start={start}
+                  state={stateOf(sentence, speaking)}
+                />
+              );
+            })}
           </p>
         </div>
         <div class="line-foot">
@@ -147,7 +157,7 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
               <span class="sr-only">. {t("chat.interrupted-why", { name })}</span>
             </span>
           )}
-          <CopyButton text={() => joinSentences(texts)} />
+          <CopyButton text={() => joinSentences(pieces)} />
         </div>
       </div>
     </article>
@@ -156,8 +166,10 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
 
 interface SentenceProps {
   text: string;
-  /** A space comes before it. */
-  spaced: boolean;
+  /** The white space before it. */
+  gap: string;
+  /** Whether it begins in program text. */
+  start: Fences;
   state: string;
 }
 
@@ -165,19 +177,37 @@ interface SentenceProps {
 class SentenceWords extends Component<SentenceProps> {
   override shouldComponentUpdate(next: Readonly<SentenceProps>): boolean {
     const now = this.props;
-    return next.text !== now.text || next.spaced !== now.spaced || next.state !== now.state;
+    const moved = next.start.code !== now.start.code || next.start.fence !== now.start.fence;
+    return next.text !== now.text || next.gap !== now.gap || next.state !== now.state || moved;
   }
 
-  override render({ text, spaced, state }: SentenceProps): JSX.Element {
+  override render({ text, gap, start, state }: SentenceProps): JSX.Element {
+    const space = fenced(gap, start);
     return (
       <>
-        {spaced && " "}
+        <Parts parts={space.parts} />
         <span class="sentence" data-state={state}>
-          <Text text={text} />
+          <Parts parts={fenced(text, space.after).parts} />
         </span>
       </>
     );
   }
+}
+
+function Parts({ parts }: { parts: { code: boolean; text: string }[] }): JSX.Element {
+  return (
+    <>
+      {parts.map(({ code, text }, index) =>
+        code ? (
+          <code key={index} class="program">
+            {text}
+          </code>
+        ) : (
+          <Text key={index} text={text} />
+        ),
+      )}
+    </>
+  );
 }
 
 function CopyButton({ text }: { text: () => string }): JSX.Element | null {

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { HistoryEntry, HistoryMessage } from "../protocol.generated";
-import { spaced } from "../client/spacing";
+import { laidOut } from "../client/spacing";
 import { can } from "../client/state";
 import { markedParts, textParts, withoutMoods } from "../client/text";
 import { relativeTime, type Translate } from "../i18n";
@@ -156,8 +156,7 @@ export function titleOf(entry: HistoryEntry, moods: readonly string[], t: Transl
 }
 
 function lineOf(message: HistoryMessage, moods: readonly string[]): string {
-  // Stored replies have no spaces between their sentences.
-  return oneLine(withoutMoods(message.role === "ai" ? spaced(message.content) : message.content, moods));
+  return oneLine(withoutMoods(message.role === "ai" ? laidOut(message) : message.content, moods));
 }
 
 function oneLine(text: string): string {

@@ -27,7 +27,7 @@ export function WakePill(): JSX.Element | null {
     const timer = setTimeout(() => client.dispatch({ type: "wake-idle" }), idle * 1000);
     return () => clearTimeout(timer);
   }, [idle, wakeAt]);
-  if (!wake) return null;
+  if (!wake || !client.snapshot.session.connected) return null;
   const call = wakeCall(wake, language);
   const words = wake.state === "active" ? t("wake.active", { name }) : call ? t("wake.listening-for", { call }) : t("wake.listening");
   return (

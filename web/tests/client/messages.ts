@@ -17,7 +17,7 @@ import type {
 
 const image: Image = { source: "upload", data: "data:image/png;base64,AA==", mime_type: "image/png" };
 const text: DisplayText = { text: "Hello.", name: "White", avatar: null };
-const line: HistoryMessage = { role: "ai", timestamp: "2026-01-01T00:00:00Z", content: "Hello.", name: "White", avatar: "w.svg" };
+const line: HistoryMessage = { role: "ai", timestamp: "2026-01-01T00:00:00Z", content: "Hello.", name: "White", avatar: "w.svg", breaks: [[3, " "]] };
 const entry: HistoryEntry = {
   uid: "h1", latest_message: line, timestamp: null, title: "Tea", opening: "Hi", found: line, undo_seconds: 60,
 };
@@ -75,7 +75,7 @@ export const server: ServerMessage[] = [
   { type: "histories-found", query: "tea", histories: [entry], next: "b" } satisfies HistoriesFoundMessage,
   { type: "user-input-transcription", text: "Hi" } satisfies UserInputTranscriptionMessage,
   {
-    type: "audio", audio: null, volumes: [], slice_length: 20, display_text: text, actions: null, forwarded: false,
+    type: "audio", audio: null, volumes: [], slice_length: 20, display_text: text, actions: null, forwarded: false, before: " ",
   } satisfies AudioMessage,
   {
     type: "tool_call_status", tool_id: "t", tool_name: "clock", status: "running", content: "", name: "White",

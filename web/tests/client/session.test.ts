@@ -29,7 +29,7 @@ function say(text: string): void {
 
 function audio(text: string, sound: string | null = null): AudioMessage {
   const display_text = { text, name: "Sakura", avatar: null };
-  return { type: "audio", audio: sound, volumes: [], slice_length: 20, display_text, actions: {}, forwarded: false };
+  return { type: "audio", audio: sound, volumes: [], slice_length: 20, display_text, actions: {}, forwarded: false, before: null };
 }
 
 const start: ServerMessage = { type: "control", text: "conversation-chain-start" };

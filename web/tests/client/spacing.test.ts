@@ -1,14 +1,45 @@
 import { describe, expect, it } from "vitest";
-import { joinSentences, needsSpace, spaced } from "../../src/client/spacing";
+import { joinSentences, laidOut, needsSpace, spaced } from "../../src/client/spacing";
+
+/** Sentences of a server that does not tell what stood between them. */
+const untold = (...texts: string[]) => texts.map((text) => ({ text, before: null }));
 
 describe("joinSentences", () => {
   it("puts spaces where the script wants them", () => {
-    expect(joinSentences(["Hello.", "How are you?"])).toBe("Hello. How are you?");
-    expect(joinSentences(["你好！", "今天怎么样？"])).toBe("你好！今天怎么样？");
-    expect(joinSentences(["Hello. ", "There."])).toBe("Hello. There.");
-    expect(joinSentences(["Well…", "So you came."])).toBe("Well… So you came.");
-    expect(joinSentences(["嗯……", "OK."])).toBe("嗯……OK.");
+    expect(joinSentences(untold("Hello.", "How are you?"))).toBe("Hello. How are you?");
+    expect(joinSentences(untold("你好！", "今天怎么样？"))).toBe("你好！今天怎么样？");
+    expect(joinSentences(untold("Hello. ", "There."))).toBe("Hello. There.");
+    expect(joinSentences(untold("Well…", "So you came."))).toBe("Well… So you came.");
+    expect(joinSentences(untold("嗯……", "OK."))).toBe("嗯……OK.");
     expect(joinSentences([])).toBe("");
+  });
+
+  it("takes the server's word for what stood between them", () => {
+    const pieces = [
+      { text: "Two steps:", before: "" },
+      { text: "1. Boil.", before: "\n\n" },
+      { text: "ASP", before: " " },
+      { text: ".NET", before: "" },
+    ];
+    expect(joinSentences(pieces)).toBe("Two steps:\n\n1. Boil. ASP.NET");
+  });
+});
+
+describe("laidOut", () => {
+  const stored = (content: string, breaks?: [number, string][]) =>
+    laidOut({ role: "ai", timestamp: "", content, ...(breaks ? { breaks } : {}) });
+
+  it("puts the white space back where it was", () => {
+    expect(stored("Hello.1. Boil.", [[6, "\n\n"]])).toBe("Hello.\n\n1. Boil.");
+    expect(stored("Use Math.PI!", [])).toBe("Use Math.PI!");
+  });
+
+  it("counts places in code points", () => {
+    expect(stored("Hi 👋🏽!Bye.你好", [[6, " "], [10, " "]])).toBe("Hi 👋🏽! Bye. 你好");
+  });
+
+  it("guesses where nothing is known", () => {
+    expect(stored("Hello.How are you?")).toBe("Hello. How are you?");
   });
 });
 
@@ -28,6 +59,7 @@ describe("spaced", () => {
     ["One.[joy]Two.(Three.)Four.", "One. [joy]Two. (Three.) Four."],
     ["¡Hola!¿Qué tal?Bien,y tú?", "¡Hola! ¿Qué tal? Bien, y tú?"],
     ["Привет!Как дела?Хорошо.", "Привет! Как дела? Хорошо."],
+    ["مرحبا!كيف حالك؟أنا بخير،شكرا.", "مرحبا! كيف حالك؟ أنا بخير، شكرا."],
     ["안녕하세요.반갑습니다.", "안녕하세요. 반갑습니다."],
     ["It rains.A lot.I like it.", "It rains. A lot. I like it."],
     ["See https://example.org/a.B,c!d.Then come back.", "See https://example.org/a.B,c!d.Then come back."],
@@ -56,7 +88,7 @@ describe("spaced", () => {
 
   it("gives back what the pieces looked like when they came", () => {
     const pieces = ["Nice to meet you,", "Ada!", "I follow simple rules: “yours”.", "What brings you here?"];
-    expect(spaced(pieces.join(""))).toBe(joinSentences(pieces));
+    expect(spaced(pieces.join(""))).toBe(joinSentences(untold(...pieces)));
   });
 
   it("takes time in proportion to the text", () => {

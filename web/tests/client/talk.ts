@@ -66,6 +66,7 @@ export class Talk {
       display_text: { text: reply, name: "White", avatar: null },
       actions: {},
       forwarded: false,
+      before: null,
     });
     this.hear({ type: "control", text: "conversation-chain-end" });
     this.sent();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { markedParts, moodsOf, textParts, withoutMoods } from "../../src/client/text";
+import { fenced, markedParts, moodsOf, NO_FENCE, textParts, withoutMoods } from "../../src/client/text";
 
 describe("textParts", () => {
   it("finds links and stage directions, and leaves the rest alone", () => {
@@ -18,6 +18,65 @@ describe("textParts", () => {
     }
     expect(textParts("plain")).toEqual([{ kind: "text", text: "plain" }]);
     expect(textParts("a*b")).toEqual([{ kind: "text", text: "a*b" }]);
+  });
+});
+
+describe("textParts of what models write", () => {
+  it("finds emphasis and program text", () => {
+    expect(textParts("**Stir** it with `x * y * z`, ```npm i``` or *softly*")).toEqual([
+      { kind: "strong", text: "Stir" },
+      { kind: "text", text: " it with " },
+      { kind: "code", text: "x * y * z" },
+      { kind: "text", text: ", " },
+      { kind: "code", text: "npm i" },
+      { kind: "text", text: " or " },
+      { kind: "action", text: "softly" },
+    ]);
+  });
+
+  it("ends a link before the marks around it", () => {
+    expect(textParts("**https://a.example/b**")[1]).toEqual({ kind: "link", text: "https://a.example/b" });
+  });
+});
+
+describe("fenced", () => {
+  /** The parts of a reply that comes in these pieces. */
+  const parts = (...pieces: string[]) => {
+    let state = NO_FENCE;
+    const found: { code: boolean; text: string }[] = [];
+    for (const piece of pieces) {
+      const step = fenced(piece, state);
+      state = step.after;
+      for (const one of step.parts) {
+        const last = found.at(-1);
+        last?.code === one.code ? (last.text += one.text) : found.push({ ...one });
+      }
+    }
+    return found;
+  };
+  const REPLY = "Look:\n\n```python\ndef f():\n    return 1\n```\n\nThat is all. Use ```x``` now.";
+  const SEEN = [
+    { code: false, text: "Look:\n\n" },
+    { code: true, text: "def f():\n    return 1" },
+    { code: false, text: "\n\nThat is all. Use ```x``` now." },
+  ];
+
+  it("tells program text from the rest, and hides the fences", () => {
+    const found = parts(REPLY);
+    expect(found.map((one) => one.code)).toEqual([false, true, false]);
+    expect(found.map((one) => one.text.trim())).toEqual(SEEN.map((one) => one.text.trim()));
+    expect(found[1]?.text).toContain("def f():\n    return 1");
+  });
+
+  it("is the same however the reply is cut at its white space", () => {
+    expect(parts(...REPLY.split(/(\s+)/))).toEqual(parts(REPLY));
+    expect(parts("Look:", "\n\n", "```python", "\n", "def f():", "\n    ", "return 1", "\n", "```\n\nThat is all."))
+      .toEqual(parts("Look:\n\n```python\ndef f():\n    return 1\n```\n\nThat is all."));
+  });
+
+  it("leaves text without fences alone", () => {
+    expect(parts("a `b` c\n", "", "  ", "d ~~~ e")).toEqual([{ code: false, text: "a `b` c\n  d ~~~ e" }]);
+    expect(parts("")).toEqual([]);
   });
 });
 
