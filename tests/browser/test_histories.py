@@ -169,3 +169,26 @@ async def test_where_nothing_can_be_undone_one_is_asked_first(tmp_path: Path, ne
         await expect(chat.questions).to_have_count(0)
         again = await new_page(server.url)
         await expect(again.histories).to_have_count(0)
+
+
+async def test_deleted_in_another_tab(
+    chat: ChatPage, new_page: NewPage, server: ServerProcess, untouched: str
+) -> None:
+    """The other tab learns of it when it is looked at; one that was faster is told, and can begin anew."""
+    await chat.switch(untouched)
+    await chat.say_and_hear("I like strong tea.")
+    await chat.by("new-chat").click()
+    await chat.say_and_hear("I like weak coffee.")
+    other = await new_page(server.url)
+    await other.switch(untouched)
+    await expect(other.histories).to_have_count(2)
+    await delete(chat, 1)
+    await other.histories.nth(1).locator("button").first.click()
+    await expect(other.by("toast")).to_contain_text("no longer there")
+    await expect(other.histories).to_have_count(1)
+    await expect(other.by("recently-deleted")).to_be_visible()
+    await other.say_and_hear("Here I am.")
+    await delete(chat, 0)
+    await other.page.evaluate("dispatchEvent(new Event('focus'))")
+    await expect(other.histories).to_have_count(1)
+    await expect(other.histories).to_contain_text("Here I am.")

@@ -115,7 +115,7 @@ async def test_a_search(stage: Stage) -> None:
     assert entry["found"]["content"] == "With milk?"
     assert (await ask(client, "search-histories", query="coffee"))["histories"] == []
     error = await ask(client, "search-histories", query="milk", before="yesterday")
-    assert error["code"] == "history"
+    assert (error["code"], error["request"]) == ("history", "search-histories")
     too_long = await ask(client, "search-histories", query="x" * 300)
     assert (too_long["type"], too_long["field"]) == ("error", "query")
 

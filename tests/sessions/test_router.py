@@ -176,7 +176,7 @@ async def test_an_unreadable_place_in_the_list(stage: Stage) -> None:
     client = await stage.open()
     await client.send("fetch-history-list", before="yesterday")
     (error,) = client.new()
-    assert error["code"] == "history"
+    assert (error["code"], error["request"]) == ("history", "fetch-history-list")
     assert "before" in error["message"]
     await works(stage, client)
 

@@ -34,6 +34,7 @@ addEventListener("online", () => client.connection.setNetwork(true));
 addEventListener("offline", () => client.connection.setNetwork(false));
 document.addEventListener("visibilitychange", () => client.connection.setVisible(!document.hidden));
 client.connection.setVisible(!document.hidden);
+addEventListener("focus", () => client.dispatch({ type: "looked-at" }));
 // A page kept by the browser for the back button must not keep the server busy.
 addEventListener("pagehide", () => client.connection.stop());
 addEventListener("pageshow", () => client.connection.start());

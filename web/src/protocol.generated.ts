@@ -464,6 +464,8 @@ export interface ErrorMessage {
   code?: string;
   /** The field of the client's message that is wrong. */
   field?: string;
+  /** The `type` of the message that is answered by this error and nothing else. */
+  request?: string;
 }
 
 /** The server is alive. */

@@ -274,6 +274,10 @@ class Error(Message, frozen=True, gc=False, omit_defaults=True, tag="error"):
     message: Annotated[str, Meta(description="In plain words, to be shown to the visitor.")]
     code: Annotated[str | None, Meta(description="A short fixed word that programs can compare.")] = None
     field: Annotated[str | None, Meta(description="The field of the client's message that is wrong.")] = None
+    request: Annotated[
+        str | None,
+        Meta(description="The `type` of the message that is answered by this error and nothing else."),
+    ] = None
 
 
 class HeartbeatAck(Message, frozen=True, gc=False, tag="heartbeat-ack"):

@@ -15,7 +15,7 @@ import structlog
 
 from greenroom.conversation.turn import END, TurnInput
 from greenroom.history import HistoryError
-from greenroom.protocol import InvalidMessage, Message, UnknownType, decode
+from greenroom.protocol import InvalidMessage, Message, UnknownType, decode, wire_type
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
 from greenroom.sessions.history_requests import HistoryRequests
@@ -81,7 +81,7 @@ class Router(HistoryRequests):
             # By name: in a room some of them are others.
             await getattr(self, handler.__name__)(message)
         except HistoryError as error:
-            await self._error(f"Histories: {error}", code="history")
+            await self._reply(s.Error(f"Histories: {error}", code="history", request=wire_type(message)))
 
     def _report_crooked(self, message: Any) -> None:
         """A name that tries to be a path finds nothing, since names are looked up and never opened; but tell it."""

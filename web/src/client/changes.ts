@@ -1,5 +1,6 @@
 // Small changes of the state that several events share.
 
+import type { HistoryEntry } from "../protocol.generated";
 import { isBusy, type ChatItem, type SessionState } from "./state";
 
 const KEPT_TOASTS = 3;
@@ -78,4 +79,11 @@ export function touchHistory(state: SessionState, role: "human" | "ai", content:
     latest_message: { role, timestamp, content, breaks: [] },
   };
   return { ...state, histories: [entry, ...state.histories.filter((one) => one.uid !== uid)] };
+}
+
+/** The conversation is in no list any more. */
+export function without(state: SessionState, uid: string): SessionState {
+  const others = (entries: readonly HistoryEntry[]): HistoryEntry[] => entries.filter((one) => one.uid !== uid);
+  const search = state.search && { ...state.search, entries: others(state.search.entries) };
+  return { ...state, histories: others(state.histories), search };
 }

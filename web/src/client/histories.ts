@@ -1,7 +1,7 @@
 // Stored conversations: the list, search in it, titles, deletion and its undoing.
 
 import type { HistoryEntry, ServerMessageOf } from "../protocol.generated";
-import { letGo, toast } from "./changes";
+import { letGo, toast, without } from "./changes";
 import { ASK_LIST, same, send, type Effect, type Step } from "./effects";
 import { beginNew } from "./reconnect";
 import { can, type SessionState } from "./state";
@@ -10,13 +10,24 @@ export function askList(state: SessionState): Step {
   return { state: { ...state, listRequests: [...state.listRequests, "all"] }, effects: [ASK_LIST] };
 }
 
+/** The list may have changed in another tab; what was loaded of its older part stays. */
+export function askListAgain(state: SessionState): Step {
+  if (!state.connected || state.room !== null || state.listRequests.length > 0 || state.switchingTo !== null) return same(state);
+  return { state: { ...state, listRequests: ["again"] }, effects: [ASK_LIST] };
+}
+
 export function onList(state: SessionState, message: ServerMessageOf<"history-list">, at: number): SessionState {
   const [asked = "all", ...listRequests] = state.listRequests;
   const known = new Set(asked === "more" ? state.histories.map((one) => one.uid) : []);
   const fresh = message.histories.filter((one) => !known.has(one.uid));
-  const histories = asked === "more" ? [...state.histories, ...fresh] : fresh;
+  const next = message.next ?? null;
+  const last = fresh.at(-1)?.timestamp ?? "";
+  const here = new Set(fresh.map((one) => one.uid));
+  const older = state.histories.filter((one) => !here.has(one.uid) && (one.timestamp ?? "") < last);
+  const deeper = asked === "again" && next !== null && older.length > 0;
+  const histories = asked === "more" ? [...state.histories, ...fresh] : deeper ? [...fresh, ...older] : fresh;
   const deleted = message.deleted?.map((entry) => ({ entry, until: at + (entry.undo_seconds ?? 0) * 1000 }));
-  return { ...state, listRequests, histories, moreHistories: message.next ?? null, deleted: deleted ?? state.deleted };
+  return { ...state, listRequests, histories, moreHistories: deeper ? state.moreHistories : next, deleted: deleted ?? state.deleted };
 }
 
 /** Ask for a deletion; `stop` is what silences a reply that runs in that conversation. */
@@ -96,10 +107,4 @@ export function onFound(state: SessionState, message: ServerMessageOf<"histories
 
 function find(state: SessionState, uid: string): HistoryEntry | undefined {
   return [...state.histories, ...(state.search?.entries ?? [])].find((one) => one.uid === uid);
-}
-
-function without(state: SessionState, uid: string): SessionState {
-  const others = (entries: readonly HistoryEntry[]): HistoryEntry[] => entries.filter((one) => one.uid !== uid);
-  const search = state.search && { ...state.search, entries: others(state.search.entries) };
-  return { ...state, histories: others(state.histories), search };
 }

@@ -4,11 +4,11 @@
 // default character. So the way back is: (switch the character, if it was another one,) then open the stored
 // conversation. Only when that is done does the page count as ready to send.
 
-import { put, replaceItems } from "./changes";
+import { put, replaceItems, toast, without } from "./changes";
 import type { CloseReason } from "./connection";
-import { after, ASK_LIST, same, send, type Step } from "./effects";
+import { after, ASK_LIST, HUSH, same, send, type Step } from "./effects";
 import { entered, roomLost, roomSwitched } from "./rooms";
-import { currentCharacter, storedHistory, type ChatItem, type SessionState } from "./state";
+import { currentCharacter, isBusy, storedHistory, type ChatItem, type SessionState } from "./state";
 
 /** The connection is lost: remember what to restore, and wait for nothing any more. */
 export function closed(state: SessionState, reason: CloseReason = "lost"): SessionState {
@@ -87,6 +87,7 @@ export function onHistoryData(
   const next: SessionState = { ...state, opening, resume: null };
   // Answers come in order: a new conversation was asked for after this one, and has taken its place.
   if (state.creating > 0) return same(next);
+  if (!resume && items.length === 0 && asked !== null) return deletedMeanwhile(next, asked);
   if (!resume) return same({ ...replaceItems(next, items), history: uid ?? asked ?? state.history });
   if (items.length === 0) {
     const step = giveUp(next);
@@ -106,6 +107,12 @@ export function beginNew(state: SessionState): Step {
   };
 }
 
+/** It was in the list, but it is gone: deleted in another tab, perhaps, and then it can be brought back from there. */
+function deletedMeanwhile(state: SessionState, uid: string): Step {
+  const told = toast(without(state, uid), "error", "", "history-gone");
+  return after([ASK_LIST], beginNew({ ...told, listRequests: [...told.listRequests, "all"] }));
+}
+
 function openAgain(state: SessionState): Step {
   const uid = state.resume?.history;
   if (!uid) return same({ ...state, resume: null });
@@ -116,8 +123,10 @@ function openAgain(state: SessionState): Step {
 }
 
 /** The new character could not come and the server has put the earlier one back: so is its conversation. */
-function broughtBack(state: SessionState): Step {
-  const { left } = state;
+function broughtBack(before: SessionState): Step {
+  if (isBusy(before)) return after([HUSH], broughtBack({ ...before, phase: "interrupted", speaking: null, caption: null }));
+  const { left } = before;
+  const state = withReturned(before);
   const next: SessionState = { ...state, left: null, items: [], listRequests: [...state.listRequests, "all"] };
   if (left?.history && left.confUid === state.confUid) {
     const open = send({ type: "fetch-and-set-history", history_uid: left.history });
@@ -131,6 +140,13 @@ export function giveUp(state: SessionState): Step {
   const step = beginNew({ ...state, resume: null });
   const kept = put({ ...step.state, items: state.items }, (id) => ({ kind: "notice", id, word: "gone" }));
   return { state: kept, effects: step.effects };
+}
+
+/** What was said to the one who did not come goes back to its writer. */
+function withReturned(state: SessionState): SessionState {
+  const last = state.items.findLast((item) => item.kind === "human" || item.kind === "ai");
+  if (last?.kind !== "human" || last.text === "") return state;
+  return { ...state, nextId: state.nextId + 1, returned: { id: state.nextId, text: last.text } };
 }
 
 function withUnanswered(state: SessionState, text: string | null): SessionState {

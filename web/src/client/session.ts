@@ -3,12 +3,13 @@
 // No socket, no sound, no clock here; events carry their time. That makes the awkward moments (a reply that
 // arrives after it was interrupted, a connection lost in mid-sentence) ordinary test cases.
 
-import type { AudioMessage, HistoryMessage, ServerMessage } from "../protocol.generated";
+import type { AudioMessage, HistoryMessage, ServerMessage, ServerMessageOf } from "../protocol.generated";
 import type { CloseReason } from "./connection";
 import { interrupted, letGo, put, toast, touchHistory } from "./changes";
 import { after, HUSH, same, send, type Step } from "./effects";
 import {
   askDelete,
+  askListAgain,
   askSearch,
   askSearchMore,
   onDeleted,
@@ -56,6 +57,7 @@ export type SessionEvent =
   | { type: "retry-queued"; id: number; at: number }
   | { type: "forget-queued"; id: number }
   | { type: "more-histories" }
+  | { type: "looked-at" }
   | { type: "sentence-began"; id: number; message: AudioMessage }
   | { type: "sentence-ended"; id: number }
   | { type: "played" }
@@ -132,6 +134,8 @@ export function reduce(state: SessionState, event: SessionEvent): Step {
         state: { ...state, listRequests: [...state.listRequests, "more"] },
         effects: [send({ type: "fetch-history-list", before: state.moreHistories })],
       };
+    case "looked-at":
+      return askListAgain(state);
     case "sentence-began":
       return sentenceBegan(state, event.id, event.message);
     case "sentence-ended":
@@ -206,7 +210,7 @@ function onServer(state: SessionState, message: ServerMessage, at: number): Step
     case "group-operation-result":
       return { state: toast(state, message.success ? "info" : "error", message.message, null), effects: [] };
     case "error":
-      return onError(state, message.message, message.code ?? null);
+      return onError(state, message);
     case "wake-word-state":
       return same(onWakeWord(state, message, at));
     case "queue-state":
@@ -252,9 +256,22 @@ function fromHistory(message: HistoryMessage, index: number): (id: number) => Se
   });
 }
 
-function onError(state: SessionState, text: string, code: string | null): Step {
-  let next = code === "history" ? { ...state, creating: 0, search: state.search && { ...state.search, pending: false } } : state;
-  if (state.switchingTo !== null || state.opening.length > 0) {
+/** What was asked of the stored conversations and will not be answered. */
+function unanswered(state: SessionState, request: string | undefined): SessionState {
+  const search = state.search && { ...state.search, pending: false };
+  if (request === undefined) return { ...state, creating: 0, listRequests: state.listRequests.slice(1), search };
+  if (request === "fetch-history-list") return { ...state, listRequests: state.listRequests.slice(1) };
+  return request === "search-histories" ? { ...state, search } : state;
+}
+
+function onError(state: SessionState, error: ServerMessageOf<"error">): Step {
+  const { message: text, request } = error;
+  const code = error.code ?? null;
+  // The end of a turn that was cut short here, because its character could not come.
+  if (code === "agent" && state.phase === "interrupted") return same(state);
+  let next = code === "history" ? unanswered(state, request) : state;
+  const ofOpening = state.opening.length > 0 && (request === undefined || request === "fetch-and-set-history");
+  if (state.switchingTo !== null || ofOpening) {
     if (state.switchingTo !== null) next = failed(next, state.switchingTo, text);
     next = { ...toast(next, "error", text, code), switchingTo: null, opening: state.opening.slice(1) };
     return state.resume ? giveUp(next) : same(next);
@@ -263,6 +280,8 @@ function onError(state: SessionState, text: string, code: string | null): Step {
   if (code === "init-failed" && current && !(current.filename in state.failures)) {
     next = failed(next, current.filename, text);
   }
+  // What is in the conversation goes with the character that could not come.
+  if (code === "init-failed") return same(toast(next, "error", text, code));
   // What concerns the running turn is told in the conversation, everything else at the edge; nothing twice.
   if (isBusy(state)) {
     const last = state.items.findLast((item) => item.kind === "human" || item.kind === "ai");

@@ -168,7 +168,7 @@ export interface SessionState {
   histories: HistoryEntry[];
   moreHistories: string | null;
   /** Lists asked for and not yet answered, in order. */
-  listRequests: ("all" | "more")[];
+  listRequests: ("all" | "again" | "more")[];
   deleted: Deleted[];
   search: Search | null;
   history: string | null;
@@ -200,6 +200,8 @@ export interface SessionState {
   queue: Queued[];
   resume: Resume | null;
   left: Left | null;
+  /** What was written to a character that could not come: given back to its writer. */
+  returned: { id: number; text: string } | null;
 }
 
 export const initialState: SessionState = {
@@ -240,6 +242,7 @@ export const initialState: SessionState = {
   queue: [],
   resume: null,
   left: null,
+  returned: null,
 };
 
 /** A turn runs or its speech is still to be heard: there is something to interrupt. */

@@ -146,6 +146,7 @@ export const en = {
   "error.unknown-type": "The server does not know what this page asked for.",
   "error.delete-failed": "The conversation could not be deleted.",
   "error.restore-failed": "It is too late: this conversation is gone.",
+  "error.history-gone": "This conversation is no longer there; perhaps it was deleted in another tab.",
   "error.rename-failed": "The conversation could not be renamed; perhaps it was deleted.",
   "error.conversation": "The conversation took too long or failed; the next one begins.",
   "error.bad-image": "A picture could not be taken.",

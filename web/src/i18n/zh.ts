@@ -148,6 +148,7 @@ export const zh: Words = {
   "error.unknown-type": "服务器不支持本页面的请求。",
   "error.delete-failed": "无法删除此对话。",
   "error.restore-failed": "已超过期限，无法恢复此对话。",
+  "error.history-gone": "这个对话已经不在了，可能在别的标签页里被删除了。",
   "error.rename-failed": "无法重命名，对话可能已被删除。",
   "error.conversation": "对话用时过长或失败，将开始下一个。",
   "error.bad-image": "有一张图片无法接受。",

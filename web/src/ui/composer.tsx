@@ -46,6 +46,10 @@ export function Composer(): JSX.Element {
   useEffect(() => {
     if (ready) setNudged(false);
   }, [ready]);
+  const { returned } = session;
+  useEffect(() => {
+    if (returned) setText([returned.text, text].filter(Boolean).join("\n").slice(0, MAX_CHARACTERS));
+  }, [returned?.id]);
 
   const submit = (): void => {
     if (!something || left < 0) return;

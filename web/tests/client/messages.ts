@@ -86,7 +86,7 @@ export const server: ServerMessage[] = [
   { type: "interrupt-signal", text: "" } satisfies InterruptNoticeMessage,
   { type: "group-update", members: ["c"], is_owner: true } satisfies GroupUpdateMessage,
   { type: "group-operation-result", success: true, message: "Joined." } satisfies GroupOperationResultMessage,
-  { type: "error", message: "No.", code: "busy", field: "text" } satisfies ErrorMessage,
+  { type: "error", message: "No.", code: "busy", field: "text", request: "text-input" } satisfies ErrorMessage,
   { type: "heartbeat-ack" },
   { type: "queue-state", position: 1, waiting: 2, request_id: 1 } satisfies QueueStateMessage,
   { type: "queue-dropped", reason: "expired", retry_after: 0, request_id: 1 } satisfies QueueDroppedMessage,

@@ -302,6 +302,23 @@ describe("a character that could not come", () => {
     fail();
     expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }, { type: "create-new-history" }]);
   });
+
+  it("gives back what was said to it, and says why once", () => {
+    go({ type: "switch", file: "white.yaml" });
+    hear(white);
+    hear({ type: "config-switched", message: "" });
+    hear({ type: "history-list", histories: [] });
+    hear({ type: "new-history-created", history_uid: "w1" });
+    say("Can you hear me?");
+    hear(start);
+    hear({ type: "error", message: "White could not be loaded.", code: "init-failed" });
+    hear(sakura);
+    hear({ type: "error", message: "White was not ready.", code: "agent" });
+    hear(end);
+    expect(state.returned?.text).toBe("Can you hear me?");
+    expect(state).toMatchObject({ confName: "Sakura", phase: "idle", items: [] });
+    expect(state.toasts.map((one) => one.code)).toEqual(["init-failed"]);
+  });
 });
 
 describe("conversations", () => {
@@ -506,5 +523,52 @@ describe("a new conversation", () => {
     expect(kinds()).toEqual(["human", "error"]);
     expect(state.items[1]).toMatchObject({ code: "not-arrived", retry: "Hello?" });
     expect(canSend(state)).toBe(true);
+  });
+});
+
+describe("the list of conversations", () => {
+  const entry = (uid: string) => ({ uid, latest_message: null, timestamp: null });
+
+  it("may be listed once more after a list that could not be had", () => {
+    hear({ type: "history-list", histories: [entry("a")], next: "a" });
+    go({ type: "more-histories" });
+    hear({ type: "error", message: "Busy.", code: "history", request: "search-histories" });
+    expect(state.listRequests).toEqual(["more"]);
+    hear({ type: "error", message: "Busy.", code: "history", request: "fetch-history-list" });
+    expect(state.listRequests).toEqual([]);
+    sent();
+    go({ type: "more-histories" });
+    expect(sent()).toEqual([{ type: "fetch-history-list", before: "a" }]);
+    hear({ type: "error", message: "Busy.", code: "history" });
+    expect(state.listRequests).toEqual([]);
+  });
+
+  it("that were deleted in another tab are told to be gone, and leave the list", () => {
+    hear({ type: "history-list", histories: [entry("a"), entry("b")] });
+    go({ type: "open-history", uid: "a" });
+    sent();
+    hear({ type: "history-data", messages: [], history_uid: "a" });
+    expect(state.histories.map((one) => one.uid)).toEqual(["b"]);
+    expect(state.toasts.map((one) => one.code)).toEqual(["history-gone"]);
+    expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }, { type: "create-new-history" }]);
+    expect(canSend(state)).toBe(true);
+  });
+
+  it("are asked for again when the page is looked at, and those further down stay", () => {
+    const at = (uid: string, timestamp: string) => ({ uid, latest_message: null, timestamp });
+    hear({ type: "history-list", histories: [at("d", "04"), at("c", "03")], next: "c" });
+    go({ type: "more-histories" });
+    hear({ type: "history-list", histories: [at("b", "02"), at("a", "01")], next: "a" });
+    sent();
+    go({ type: "looked-at" });
+    go({ type: "looked-at" });
+    expect(sent()).toEqual([{ type: "fetch-history-list", deleted: true }]);
+    hear({ type: "history-list", histories: [at("e", "05"), at("c", "03")], next: "c" });
+    expect(state.histories.map((one) => one.uid)).toEqual(["e", "c", "b", "a"]);
+    expect(state.moreHistories).toBe("a");
+    go({ type: "looked-at" });
+    hear({ type: "history-list", histories: [at("a", "01")] });
+    expect(state.histories.map((one) => one.uid)).toEqual(["a"]);
+    expect(state.moreHistories).toBeNull();
   });
 });
