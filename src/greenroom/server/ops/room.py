@@ -6,6 +6,7 @@ import asyncio
 
 from greenroom.config.settings import Settings
 from greenroom.live.rooms import Rooms
+from greenroom.server.freed_memory import FreedMemory, library_trim
 from greenroom.server.ops.broadcast import Broadcast, Subscriber, event
 from greenroom.server.ops.messages import OpsAbandonedList, OpsCloses, OpsQueues, OpsSample
 from greenroom.server.ops.recorder import Recorder
@@ -37,6 +38,7 @@ class OpsRoom:
         self._recorder = recorder
         history = SampleHistory(limits.history_seconds, limits.history_hours)
         self.book = StateBook(settings, services, rooms, recorder, history, lambda: self.soak.current)
+        self._freed = FreedMemory(self.scope.child("memory"), library_trim())
         self._sampler = Sampler(root, recorder, history, self.book.gauges, self._sampled)
         self._told_visits = self._told_closes = 0
         self._told_abandoned: tuple[str, ...] = ()
@@ -69,6 +71,7 @@ class OpsRoom:
     def _sampled(self, sample: OpsSample) -> None:
         self.book.tasks_by_kind = sample.tasks_by_kind
         self.book.learn()
+        self._freed.look(sample.rss_mb, sample.cpu_pct)
         if len(self.broadcast):
             self.broadcast.send(event("sample", sample) + self._news())
 
