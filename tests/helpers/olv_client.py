@@ -166,6 +166,10 @@ class MutePeer:
         body = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
         await asyncio.get_running_loop().sock_sendall(self._socket, head + mask + body)
 
+    async def push(self, data: bytes) -> None:
+        """Bytes as they are."""
+        await asyncio.get_running_loop().sock_sendall(self._socket, data)
+
     async def closed_within(self, seconds: float) -> bytes:
         """Read everything up to the end of the connection."""
         found = b""

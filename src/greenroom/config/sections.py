@@ -37,7 +37,8 @@ __all__ = [
 ]
 
 DAY = 86_400
-MAX_BYTES = 1024 * 1024 * 1024
+MIB = 1024 * 1024
+MAX_BYTES = 1024 * MIB
 
 
 class Section(BaseModel):
@@ -116,6 +117,10 @@ class LimitSettings(Section):
     """Width by height: a file of some kilobytes can unfold to gigabytes wherever it is decoded."""
     audio_buffer_seconds: Seconds = 60
     """The most speech kept for one utterance."""
+    max_message_bytes: int = Field(default=16 * MIB, ge=64 * 1024, le=MAX_BYTES)
+    """One message of any kind, as it comes; a larger one closes its connection (1009)."""
+    inbox_bytes_total: int = Field(default=128 * MIB, ge=64 * 1024, le=64 * MAX_BYTES)
+    """Of all clients together: messages that are not whole yet, and large ones that wait to be read."""
     messages_per_second: float = Field(default=50, gt=0, le=100_000, allow_inf_nan=False)
     message_burst: int = Field(default=100, ge=1, le=100_000)
     bytes_per_second: Bytes = 1024 * 1024
@@ -141,7 +146,7 @@ class LimitSettings(Section):
     handshake_seconds: Seconds = 10
     """From connecting to the end of the request's head, TLS on its own."""
     upload_seconds: Seconds = 60
-    """For the body of one request."""
+    """For the body of one request, and for one message of a client."""
     max_half_open: int = Field(default=2000, ge=10, le=1_000_000)
     """Connections without a request, at the same time; the oldest goes."""
     ping_seconds: Seconds = 20

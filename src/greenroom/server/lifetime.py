@@ -22,6 +22,7 @@ from greenroom.live.sources.factory import start_sources
 from greenroom.live.sources.runner import SourceRunner
 from greenroom.server.app import backgrounds_of, create_app
 from greenroom.server.client_ws import ClientEndpoint
+from greenroom.server.inbox import Inbox
 from greenroom.server.metrics import Metrics
 from greenroom.server.ops.recorder import Recorder
 from greenroom.server.ops.room import OpsRoom
@@ -33,6 +34,7 @@ from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
 from greenroom.server.storage import open_histories
 from greenroom.server.warmup import warm_up
+from greenroom.sessions.refusal_log import RefusalLog
 from greenroom.sessions.registry import Registry
 from greenroom.sessions.services import Services, VoicePool
 from greenroom.tasks import TaskScope
@@ -51,6 +53,12 @@ class Lifetime:
         self._tokens = tokens
         self.recorder = Recorder(settings.ops.visits, settings.ops.closes)
         self.metrics = Metrics(self.recorder)
+        self.refusals = RefusalLog()
+        limits = settings.limits
+        self.inbox = Inbox(
+            limits.inbox_bytes_total, limits.upload_seconds, self.metrics.refused, self._dropped
+        )
+        self.metrics.watch_inbox(self.inbox)
         self.pressure = Pressure(settings.limits.max_rss_mb, raise_descriptor_limit())
         self.root = TaskScope("server", observer=self.metrics, close_timeout=settings.limits.close_seconds)
         self.services: Services
@@ -62,6 +70,9 @@ class Lifetime:
         self.door: Door
         self.app: Any
         self._lease: EngineLease | None = None
+
+    def _dropped(self, what: str, home: str, reason: str) -> None:
+        self.refusals.warn(log, what, "connection dropped", address=home, reason=reason)
 
     async def open(self) -> None:
         """Build everything and warm it up.
@@ -93,6 +104,7 @@ class Lifetime:
             agent=agent,
             not_kept=not_kept,
             meter=self.metrics,
+            refusals=self.refusals,
             registry=Registry(household),
         )
         self.services.bin.open()

@@ -8,6 +8,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from greenroom.live.room import RoomStatistics
+from greenroom.server.inbox import Inbox
 from greenroom.server.ops.recorder import Recorder
 from greenroom.server.room_metrics import RoomCollector
 from greenroom.sessions.registry import Registry
@@ -79,6 +80,14 @@ class Metrics:
         Gauge("greenroom_tasks", "Background tasks alive.", registry=self.registry).set_function(
             lambda: scope.statistics().running
         )
+
+    def watch_inbox(self, inbox: Inbox) -> None:
+        """Let a scrape read what all clients together have sent and nobody has dealt with."""
+        Gauge(
+            "greenroom_inbox_bytes",
+            "Bytes of messages that are not whole yet, and of large ones that wait.",
+            registry=self.registry,
+        ).set_function(lambda: inbox.total)
 
     def watch_rooms(self, rooms: Callable[[], Sequence[RoomStatistics]]) -> None:
         """Let a scrape read what there is about each room."""

@@ -31,7 +31,6 @@ log = structlog.stdlib.get_logger("greenroom.server")
 
 FORCED = 1
 """Exit code when a second signal cut the shutdown short."""
-MAX_FRAME = 16 * 1024 * 1024
 
 
 class CannotListen(Exception):
@@ -145,13 +144,13 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
         uvicorn.Config(
             lifetime.app,
             http=partial(HttpProtocol, waiting_room=waiting_room),  # type: ignore[arg-type]  # pyright: ignore
-            ws=SocketProtocol,
+            ws=partial(SocketProtocol, inbox=lifetime.inbox),  # type: ignore[arg-type]  # pyright: ignore
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             date_header=False,
-            ws_max_size=MAX_FRAME,
+            ws_max_size=limits.max_message_bytes,
             ws_ping_interval=limits.ping_seconds,
             ws_ping_timeout=limits.ping_seconds,
             ws_per_message_deflate=False,

@@ -16,6 +16,7 @@ from greenroom.config.errors import ConfigError
 from greenroom.config.settings import AgentSettings, Settings, VoiceSettings
 from greenroom.history import HistoryBin, HistoryStore
 from greenroom.sessions.first_pages import FirstPages
+from greenroom.sessions.refusal_log import RefusalLog
 from greenroom.sessions.registry import Registry
 from greenroom.tasks import TaskScope
 from greenroom.voice import SpeechEngine, create_speech_engine
@@ -98,6 +99,7 @@ class Services:
     """Why conversations end with this process; None: they are kept."""
     registry: Registry = field(default_factory=lambda: Registry())
     meter: Meter = field(default_factory=NoMeter)
+    refusals: RefusalLog = field(default_factory=RefusalLog)
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One search at a time, so that a thread of the store is always free for the pages that open."""
     bin: HistoryBin = field(init=False)

@@ -20,7 +20,7 @@ from greenroom.server.security.admission import Admission, Entry, Knock, Refusal
 from greenroom.server.security.headers import with_defaults
 from greenroom.server.security.keyring import Key
 from greenroom.server.security.login_desk import LoginDesk, refusal_response
-from greenroom.server.security.peers import Peer
+from greenroom.server.security.peers import Peer, household
 from greenroom.server.security.visitor import SCOPE_KEY
 from greenroom.server.socket_protocol import SCOPE_KEY as SOCKET_KEY
 from greenroom.server.socket_protocol import SocketProtocol
@@ -93,6 +93,8 @@ class Door:
         peer = self.admission.peer(knock)
         found = self.admission.judge(knock, peer)
         inner = {**scope, "client": (peer.address, (scope.get("client") or ("", 0))[1])}
+        if kind == "websocket" and (socket := scope.get(SOCKET_KEY)) is not None:
+            socket.home = household(peer.address)
         if isinstance(found, Refusal):
             self.report(found, knock, peer)
             if kind == "websocket":
