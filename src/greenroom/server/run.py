@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from time import monotonic
@@ -108,6 +109,7 @@ def run(settings: Settings, *, on_ready: Callable[[str], None] = lambda url: Non
 
 
 def _run_loop(main: Coroutine[Any, Any, int]) -> int:
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         import uvloop
     except ImportError:
