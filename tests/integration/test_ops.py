@@ -192,7 +192,7 @@ async def test_errors_say_what_to_do(server: ServerProcess, http: httpx.Client) 
         ("GET", "/ops/tree?after=%00", {}, 422, "after"),
         ("GET", "/ops/tasks/1-1/stack", {}, 404, "id"),
         ("GET", "/ops/nothing", {}, 404, None),
-        ("POST", "/ops/state", {}, 404, None),
+        ("POST", "/ops/state", {}, 405, None),
         ("POST", "/ops/events", {}, 405, None),
         ("POST", "/ops/soak", {"content": b"{"}, 422, None),
         ("POST", "/ops/soak", {"content": b'{"visit": 3}'}, 422, None),

@@ -262,7 +262,8 @@ export interface OpsStack {
 
 /** The body of `POST /ops/soak`. */
 export interface OpsSoakRequest {
-  visits: number;
+  /** None: as many as usual, which is 50 where the settings allow it. */
+  visits: number | null;
   mode: string;
 }
 

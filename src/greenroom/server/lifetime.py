@@ -29,6 +29,7 @@ from greenroom.server.ops.room import OpsRoom
 from greenroom.server.pressure import Pressure, PressureGate, raise_descriptor_limit
 from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.security.door import Door
+from greenroom.server.security.keyring import Keyring
 from greenroom.server.security.peers import household
 from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
@@ -118,7 +119,9 @@ class Lifetime:
         proxy = ProxyEndpoint(self.services, self.rooms) if settings.rooms.enabled else None
         if settings.ops.enabled:
             self.ops = OpsRoom(settings, self.root, self.services, self.rooms, self.recorder)
-        app = create_app(self.services, self.clients, proxy, self.status, backgrounds, self.ops)
+        app = create_app(
+            self.services, self.clients, proxy, self.status, backgrounds, self.ops, Keyring(self._tokens)
+        )
         gated = PressureGate(app, self.pressure, self.metrics.refused)
         self.app = self.door = Door(gated, settings.security, self._tokens, self.metrics)
         if self.ops is not None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import asdict
 from time import monotonic
-from typing import Any
 
 import msgspec
 import psutil
+from msgspec import UNSET, Struct
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from greenroom.live.rooms import Rooms
 from greenroom.server.metrics import Metrics
+from greenroom.server.operations import Alive, NotReady, Ready, Statistics, Tasks
 from greenroom.server.pressure import Pressure
 from greenroom.server.security.visitor import ops_allowed
 from greenroom.sessions.services import Services
@@ -36,22 +36,18 @@ class Status:
 
     async def live(self, request: Request) -> Response:
         uptime = round(monotonic() - self._began, 1)
-        return JSONResponse(
-            {"status": "alive", **({"uptime_seconds": uptime} if ops_allowed(request.scope) else {})}
-        )
+        return _json(Alive("alive", uptime if ops_allowed(request.scope) else UNSET))
 
     async def ready(self, request: Request) -> Response:
         reason = self.not_ready or self._pressure.memory()
         detail = ops_allowed(request.scope)
         if reason is not None:
-            more = {"reason": reason} if detail else {}
-            return JSONResponse({"status": "not ready", **more}, status_code=503)
-        found: dict[str, object] = {"status": "ready"}
-        if detail:
-            found["clients"] = len(self._services.registry)
-            if self._services.not_kept is not None:
-                found["histories"] = f"in memory only: {self._services.not_kept}"
-        return JSONResponse(found)
+            return _json(NotReady("not ready", reason if detail else UNSET), 503)
+        if not detail:
+            return _json(Ready("ready"))
+        why = self._services.not_kept
+        clients = len(self._services.registry)
+        return _json(Ready("ready", clients, UNSET if why is None else f"in memory only: {why}"))
 
     async def metrics(self, request: Request) -> Response:
         if (refused := _only_here(request)) is not None:
@@ -64,28 +60,28 @@ class Status:
             return refused
         return _json(self.figures())
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Statistics:
         process = psutil.Process()
         services = self._services
         registry = services.registry
-        return {
-            "uptime_seconds": round(monotonic() - self._began, 3),
-            "pid": os.getpid(),
-            "rss_bytes": process.memory_info().rss,
-            "threads": threading.active_count(),
-            "fds": process.num_fds() if hasattr(process, "num_fds") else 0,
-            "children": len(process.children(recursive=True)),
-            "clients": len(registry),
-            "clients_opened": registry.opened,
-            "clients_closed": registry.closed,
-            "tasks": asdict(self._root.statistics()),
-            "abandoned": len(abandoned()),
-            "engines": asdict(services.engines.statistics()),
-            "generations": [asdict(engine.statistics()) for engine in services.engines.all_engines()],
-            "voices": [asdict(engine.statistics()) for engine in services.voices.engines()],
-            "histories": asdict(services.histories.statistics()),
-            "rooms": [asdict(room) for room in self.rooms.statistics()] if self.rooms is not None else [],
-        }
+        return Statistics(
+            uptime_seconds=round(monotonic() - self._began, 3),
+            pid=os.getpid(),
+            rss_bytes=process.memory_info().rss,
+            threads=threading.active_count(),
+            fds=process.num_fds() if hasattr(process, "num_fds") else 0,
+            children=len(process.children(recursive=True)),
+            clients=len(registry),
+            clients_opened=registry.opened,
+            clients_closed=registry.closed,
+            tasks=self._root.statistics(),
+            abandoned=len(abandoned()),
+            engines=services.engines.statistics(),
+            generations=[engine.statistics() for engine in services.engines.all_engines()],
+            voices=[engine.statistics() for engine in services.voices.engines()],
+            histories=services.histories.statistics(),
+            rooms=self.rooms.statistics() if self.rooms is not None else [],
+        )
 
     async def tasks(self, request: Request) -> Response:
         """Every task with its owner, site, state and age; `?stacks=1` adds where it stands."""
@@ -93,13 +89,11 @@ class Status:
             return refused
         stacks = request.query_params.get("stacks") == "1"
         infos = await census(self._root, stacks=stacks, limit=10_000)
-        return _json(
-            {"tasks": [asdict(info) for info in infos], "abandoned": [asdict(i) for i in abandoned()]}
-        )
+        return _json(Tasks(infos, list(abandoned())))
 
 
-def _json(value: Any) -> Response:
-    return Response(msgspec.json.encode(value), media_type="application/json")
+def _json(value: Struct, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
 
 
 def _only_here(request: Request) -> Response | None:

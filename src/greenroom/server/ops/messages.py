@@ -352,7 +352,8 @@ class OpsStack(Struct, frozen=True):
 class OpsSoakRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `POST /ops/soak`."""
 
-    visits: int = 50
+    visits: int | None = None
+    """None: as many as usual, which is 50 where the settings allow it."""
     mode: str = "mixed"
 
 
@@ -393,8 +394,7 @@ EVENTS: dict[str, type[Struct]] = {
     "queues": OpsQueues,
     "soak": OpsSoak,
 }
-"""The events of `/ops/events` by name: `state` on connecting, then `sample` each second; the others with it in
-a second in which something of theirs changed."""
+"""Events of `/ops/events`: `state` on connecting, `sample` each second, the others with it when there is news."""
 ANSWERS: tuple[type[Struct], ...] = (
     OpsState, OpsTree, OpsStack, OpsSoakRequest, OpsSoakStarted, OpsExport, OpsError,
 )  # fmt: skip

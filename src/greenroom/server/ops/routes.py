@@ -11,10 +11,12 @@ import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from greenroom.server.files import Page
 from greenroom.server.http_protocol import SCOPE_KEY
+from greenroom.server.openapi import ApiRoute
+from greenroom.server.ops import operations
 from greenroom.server.ops.broadcast import Full
 from greenroom.server.ops.messages import (
     OpsError,
@@ -82,19 +84,17 @@ class OpsRoutes:
         self._page = page
 
     def routes(self) -> list[BaseRoute]:
-        get = ["GET"]
+        o = operations
+        settings = self._room.settings
         return [
-            Route("/ops", guarded(self.page), methods=get),
-            Route("/ops/state", guarded(self.state), methods=get),
-            Route("/ops/events", EventStream(self._room)),
-            Route("/ops/tree", guarded(self.tree), methods=get),
-            Route("/ops/tasks/{id}/stack", guarded(self.stack), methods=get),
-            Route("/ops/soak", guarded(self.start_soak), methods=["POST"]),
-            Route("/ops/soak", guarded(self.cancel_soak), methods=["DELETE"]),
-            Route("/ops/export", guarded(self.export), methods=get),
-            Route(
-                "/ops/{path:path}", guarded(nothing_here), methods=["GET", "POST", "PUT", "DELETE", "PATCH"]
-            ),
+            ApiRoute("/ops", guarded(self.page), o.PAGE),
+            ApiRoute("/ops/state", guarded(self.state), o.STATE),
+            ApiRoute("/ops/events", EventStream(self._room), o.EVENTS),
+            ApiRoute("/ops/tree", guarded(self.tree), o.tree(settings.tree_nodes)),
+            ApiRoute("/ops/tasks/{id}/stack", guarded(self.stack), o.STACK),
+            ApiRoute("/ops/soak", guarded(self.soak), o.start_soak(settings.soak_visits), o.CANCEL_SOAK),
+            ApiRoute("/ops/export", guarded(self.export), o.EXPORT),
+            ApiRoute("/ops/{path:path}", guarded(nothing_here), o.NOTHING),
         ]
 
     async def page(self, request: Request) -> Response:
@@ -106,7 +106,7 @@ class OpsRoutes:
     async def tree(self, request: Request) -> Response:
         most = self._room.settings.tree_nodes
         text = request.query_params.get("limit", str(most))
-        if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= most:
+        if not (text.isascii() and text.isdecimal()) or len(text) > 9 or not 1 <= int(text) <= most:
             return problem(422, f"limit: {text[:40]!r}", f"use 1 to {most} (ops.tree_nodes)", "limit")
         try:
             found = await tree_page(self._room.root, request.query_params.get("after"), int(text))
@@ -121,6 +121,9 @@ class OpsRoutes:
         stack, places = stack_of(job)
         found: OpsStack = await self._room.scope.run_in_thread(with_code, stack, places)
         return _json(found)
+
+    async def soak(self, request: Request) -> Response:
+        return await (self.cancel_soak if request.method == "DELETE" else self.start_soak)(request)
 
     async def start_soak(self, request: Request) -> Response:
         body = bytearray()
@@ -165,8 +168,6 @@ class EventStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         refused = refusal(request)
-        if refused is None and request.method not in ("GET", "HEAD"):
-            refused = problem(405, f"{request.method} is not for a stream", "use GET", Allow="GET, HEAD")
         broadcast = self._room.broadcast
         if refused is None and (broadcast.closed or broadcast.full):
             text = f"{len(broadcast)} pages and terminals watch already"

@@ -32,6 +32,8 @@ from greenroom.tasks import AnyJob, ScopeClosed, TaskScope
 log = structlog.stdlib.get_logger("greenroom.server")
 
 MODES = ("mixed", "polite", "abrupt", "burst", "switch", "half-open", "room")
+VISITS = 50
+"""Where nobody says how many."""
 SAY = "Tell me something about your day, please, with a few details."
 """What its visitors say: conversations begun while it ran that begin so are deleted when it has ended."""
 TERMINATE_SECONDS = 2.0
@@ -76,13 +78,14 @@ class SoakRunner:
 
     def start(self, request: OpsSoakRequest) -> OpsSoak:
         """Start one. Raises `SoakRefused`."""
-        self._check(request)
+        visits = min(VISITS, self._settings.soak_visits) if request.visits is None else request.visits
+        self._check(visits, request.mode)
         self._count += 1
         run = self.current = OpsSoak(
             id=self._count,
             state="running",
             mode=request.mode,
-            visits=request.visits,
+            visits=visits,
             done=0,
             began=round(time(), 1),
             seconds=0.0,
@@ -92,10 +95,10 @@ class SoakRunner:
             error=None,
         )
         try:
-            self._job = self._scope.start(self._run, request, name=f"soak {run.id}")
+            self._job = self._scope.start(self._run, run, name=f"soak {run.id}")
         except ScopeClosed:
             raise SoakRefused(503, OpsProblem("the server shuts down", "try again later", None)) from None
-        log.info("soak started", visits=request.visits, mode=request.mode)
+        log.info("soak started", visits=visits, mode=run.mode)
         return run
 
     async def cancel(self) -> bool:
@@ -106,27 +109,27 @@ class SoakRunner:
         await self._job.wait(2 * TERMINATE_SECONDS)
         return True
 
-    def _check(self, request: OpsSoakRequest) -> None:
+    def _check(self, visits: int, mode: str) -> None:
         most = self._settings.soak_visits
         if not self._settings.soak:
             raise SoakRefused(403, OpsProblem("soaks are switched off", "set ops.soak to true", None))
-        if not 1 <= request.visits <= most:
-            problem = f"{request.visits} visits"
+        if not 1 <= visits <= most:
+            problem = f"{visits} visits"
             raise SoakRefused(422, OpsProblem(problem, f"use 1 to {most} (ops.soak_visits)", "visits"))
-        if request.mode not in MODES:
-            problem = f"no mode {request.mode[:40]!r}"
+        if mode not in MODES:
+            problem = f"no mode {mode[:40]!r}"
             raise SoakRefused(422, OpsProblem(problem, f"use one of {', '.join(MODES)}", "mode"))
         if self._job is not None and not self._job.done():
             raise SoakRefused(409, OpsProblem("a soak runs already", "wait for it, or cancel it", None))
 
     # -- running -------------------------------------------------------------------------------------------
 
-    async def _run(self, request: OpsSoakRequest) -> None:
+    async def _run(self, run: OpsSoak) -> None:
         # Histories tell local time, to the second.
         began = datetime.now().replace(microsecond=0).isoformat()
         try:
             async with asyncio.timeout(self._settings.soak_seconds):
-                await self._measure(request)
+                await self._measure(run)
         except asyncio.CancelledError:
             self._end("cancelled")
             raise
@@ -139,14 +142,14 @@ class SoakRunner:
             with contextlib.suppress(ScopeClosed):  # The server shuts down; they stay.
                 self._scope.start(self._tidy, began, name="tidy up after the soak")
 
-    async def _measure(self, request: OpsSoakRequest) -> None:
+    async def _measure(self, run: OpsSoak) -> None:
         door, environ = self.door, dict(os.environ)
         token = door.issue_pass("soak", seconds=self._settings.soak_seconds) if door is not None else ""
         if token:
             environ["GREENROOM_TOKEN"] = token
         command = [
-            sys.executable, "-m", "greenroom", "soak", self.url, "--jsonl", "--mode", request.mode,
-            "--visits", str(request.visits),
+            sys.executable, "-m", "greenroom", "soak", self.url, "--jsonl", "--mode", run.mode,
+            "--visits", str(run.visits),
         ]  # fmt: skip
         if self.url.startswith("https:"):
             # It is this server, but called by its address, for which no certificate is made.

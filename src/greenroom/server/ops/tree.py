@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import linecache
+import re
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import PurePath
@@ -24,6 +25,9 @@ TASKS_OF_ONE = 200
 MOST_ABANDONED = 200
 ROOTS = ("site-packages", "dist-packages", "src")
 _birth = attrgetter("created")
+
+CURSOR = r"[0-9a-f]+(\.[0-9a-f]+)*"
+"""What an `after` looks like."""
 
 Key = tuple[int, ...]
 """The births of an owner and of all above it, in ns: sorts in the order of the tree."""
@@ -76,10 +80,9 @@ def _walk(root: TaskScope) -> Iterator[tuple[Key, TaskScope]]:
 
 
 def _key_of(text: str) -> Key:
-    try:
-        return tuple(int(part, 16) for part in text.split("."))
-    except ValueError:
-        raise BadCursor(f"{text[:80]!r} is no place in the tree") from None
+    if re.fullmatch(CURSOR, text) is None:
+        raise BadCursor(f"{text[:80]!r} is no place in the tree")
+    return tuple(int(part, 16) for part in text.split("."))
 
 
 def _owner(scope: TaskScope, shown: int) -> OpsOwner:

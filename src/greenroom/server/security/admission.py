@@ -11,6 +11,7 @@ A page's `Origin` is looked at first in every case.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
@@ -27,6 +28,9 @@ PICTURES = ("/avatars/", "/bg/", "/live2d-models/", "/cache/")
 """Loaded by pages of other origins, which cannot send a token along; open to addresses with a connection."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_SHOWN = 1024
+STRAIGHT = r"[^\\\x00-\x1f\x7f]"
+"""A character of a path. No route would match a line break, and no log should have to escape one."""
+CROOKED = re.compile(STRAIGHT.replace("^", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,12 @@ class Admission:
     def judge(self, knock: Knock, peer: Peer) -> Entry | Refusal:
         """Let in or refuse."""
         if is_crooked(knock.path):
-            return Refusal("path", 400, "The path leads out of this server.", "Write it without .. and \\.")
+            return Refusal(
+                "path",
+                400,
+                "The path leads out of this server.",
+                "Write it without .., \\ and control characters.",
+            )
         if (refusal := self._judge_origin(knock, peer)) is not None:
             return refusal
         public = knock.path in PUBLIC
@@ -224,8 +233,8 @@ def is_ops(path: str) -> bool:
 
 
 def is_crooked(path: str) -> bool:
-    """Whether a path, escapes resolved, tries to leave the folder it starts in."""
-    return "\\" in path or "\0" in path or ".." in path.replace("%2e", ".").replace("%2E", ".").split("/")
+    """Whether a path, escapes resolved, tries to leave the folder it starts in, or holds what no file's name does."""
+    return CROOKED.search(path) is not None or ".." in path.replace("%2e", ".").replace("%2E", ".").split("/")
 
 
 def token_in(knock: Knock) -> tuple[str, bool]:

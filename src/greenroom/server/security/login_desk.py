@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, quote
 
 import structlog
+from msgspec import Struct
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from greenroom.server.openapi import (
+    HTML,
+    JSON,
+    LOCATION,
+    SAID,
+    Answer,
+    Operation,
+    Parameter,
+    ProblemAnswer,
+)
 from greenroom.server.security.admission import (
     Admission,
     Entry,
@@ -35,6 +46,67 @@ Report = Callable[[Refusal, Knock, Peer], None]
 MAX_BODY = 8192
 BODY_SECONDS = 10.0
 PRIVATE = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
+UNREADABLE = Refusal(
+    "form", 400, "The form could not be read.", f"Send token=… as a form, in {MAX_BODY} bytes at most."
+)
+
+
+class Done(Struct, frozen=True):
+    """It was done."""
+
+    ok: Literal[True]
+
+
+FORM = {
+    "application/x-www-form-urlencoded": {
+        "type": "object",
+        "properties": {
+            "token": {"type": "string"},
+            "next": {"type": "string", "description": "Where to go then, relative to `/`."},
+        },
+        "required": ["token"],
+    }
+}
+FOR_PROGRAMS = "To whoever accepts `application/json`."
+OPERATIONS = {
+    "/login": (
+        Operation(
+            "GET", "login-page", "The page that asks for a token.",
+            {
+                200: Answer("The page.", {HTML: SAID}),
+                303: Answer("Whoever needs none, or has shown it, is led on.", {}, LOCATION),
+            },
+            [Parameter("next", "query", "Where to go then, relative to `/`.", example="ops"),
+             Parameter("why", "query", "What is to be said of an earlier try: `wrong-token`, `ops`.")],
+            needs="nobody", tag="door",
+        ),
+        Operation(
+            "POST", "login", "Show a token, get a session.",
+            {
+                200: Answer(FOR_PROGRAMS, {JSON: Done}, {"Set-Cookie": "The session."}),
+                303: Answer("To everybody else.", {}, LOCATION | {"Set-Cookie": "The session."}),
+                400: Answer("A form that could not be read.", {JSON: ProblemAnswer}),
+                401: Answer("That is no token of this server.", {HTML: SAID, JSON: ProblemAnswer}),
+                429: Answer(
+                    "Too many wrong tokens came from this address.", {HTML: SAID, JSON: ProblemAnswer},
+                    {"Retry-After": "In seconds."},
+                ),
+            },
+            body=FORM, needs="nobody", tag="door",
+        ),
+    ),
+    "/logout": (
+        Operation(
+            "POST", "logout", "End the session.",
+            {
+                200: Answer(FOR_PROGRAMS, {JSON: Done}, {"Set-Cookie": "None any more."}),
+                303: Answer("To everybody else.", {}, LOCATION | {"Set-Cookie": "None any more."}),
+            },
+            needs="nobody", tag="door",
+        ),
+    ),
+}  # fmt: skip
+"""What the desk answers, for `/openapi.json`."""
 
 
 class LoginDesk:
@@ -95,10 +167,10 @@ class LoginDesk:
             problem = why if why in ("wrong-token", "ops") and (why != "ops" or entry.key) else ""
             return HTMLResponse(login_page(language, after, problem=problem, ops=ops), headers=PRIVATE)
         if knock.method != "POST":
-            return Response(status_code=405, headers={"Allow": "GET, POST"})
+            return wrong_method(knock, "GET, HEAD, POST")
         fields = await _fields(request)
         if fields is None:
-            return Response("The form could not be read.", status_code=400)
+            return refusal_response(UNREADABLE)
         token, after = fields.get("token", "").strip(), safe_next(fields.get("next", ""))
         as_json = "application/json" in knock.header(b"accept")
         found = self._admission.open_with(token, peer.address, knock.now)
@@ -138,7 +210,7 @@ class LoginDesk:
 
     def _logout(self, knock: Knock, peer: Peer, request: Request) -> Response:
         if knock.method != "POST":
-            return Response(status_code=405, headers={"Allow": "POST"})
+            return wrong_method(knock, "POST")
         self._admission.sessions.end(cookie_in(knock))
         answer: Response = JSONResponse({"ok": True}, headers=PRIVATE)
         if "application/json" not in knock.header(b"accept"):
@@ -151,6 +223,14 @@ def is_navigation(knock: Knock) -> bool:
     """Whether a person opens a page, as opposed to a program that fetches something."""
     mode = knock.header(b"sec-fetch-mode")
     return knock.method == "GET" and "text/html" in knock.header(b"accept") and mode in ("", "navigate")
+
+
+def wrong_method(knock: Knock, allowed: str) -> Response:
+    """An answer to a method that an address does not know."""
+    refusal = Refusal("method", 405, f"{knock.method[:20]} is no method of this address.", f"Use {allowed}.")
+    answer = refusal_response(refusal)
+    answer.headers["Allow"] = allowed
+    return answer
 
 
 def refusal_response(refusal: Refusal) -> Response:
