@@ -45,8 +45,12 @@ async def ended(stream: Stream, began: float) -> float:
 
 
 async def count(server: ServerProcess, what: str) -> float:
+    return counted((await server.get("/metrics")).body.decode(), what)
+
+
+def counted(metrics: str, what: str) -> float:
     start = f'greenroom_refused_total{{what="{what}"}} '
-    lines = (await server.get("/metrics")).body.decode().splitlines()
+    lines = metrics.splitlines()
     return next((float(line.removeprefix(start)) for line in lines if line.startswith(start)), 0.0)
 
 
@@ -119,18 +123,40 @@ async def test_the_oldest_half_open_connection_makes_room(tmp_path: Path) -> Non
             writer.close()
 
 
-async def test_a_tls_handshake_that_stops_is_cleared(tmp_path: Path) -> None:
-    """Before TLS is there, nothing else has a clock."""
+TLS_BEGINNINGS = (b"", b"\x16\x03\x01", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+"""Before, in and after the head of a client's first TLS record."""
+
+
+async def test_tls_handshakes_that_stop_are_cleared(tmp_path: Path) -> None:
+    """A thousand, by their deadline and the bound on all; pages come in and are answered meanwhile."""
     cert, key = make_certificate(tmp_path)
     args = ("--tls-cert", str(cert), "--tls-key", str(key))
-    limits = {"handshake_seconds": 1.0}
+    limits = {"handshake_seconds": 3.0, "max_half_open": 400}
+    context = ssl.create_default_context(cafile=str(cert))
     async with ServerProcess(tmp_path, {"agent": FAST, "limits": limits}, args=args) as server:
         began = monotonic()
-        streams = [await half_open(server, begin) for begin in (b"", b"\x16\x03\x01") for _ in range(10)]
-        context = ssl.create_default_context(cafile=str(cert))
-        async with connect(f"wss://127.0.0.1:{server.port}/client-ws", ssl=context) as page:
-            assert await page.recv()
-        assert max([await ended(stream, began) for stream in streams]) < 6.0
+        streams: list[Stream] = []
+        opened = 0
+        for number in range(1000):
+            streams.append(await half_open(server, TLS_BEGINNINGS[number % 3]))
+            if number % 250 == 249:
+                async with connect(f"wss://127.0.0.1:{server.port}/client-ws", ssl=context) as page:
+                    assert await page.recv()
+                    opened += 1
+        assert max([await ended(stream, began) for stream in streams]) < 30.0
+        assert opened == 4
+        metrics = await tls_get(server, context, "/metrics")
+        assert counted(metrics, "too many half-open") >= 590
+        assert counted(metrics, "slow handshake") + counted(metrics, "too many half-open") == 1000
+        assert not server.complaints()
+
+
+async def tls_get(server: ServerProcess, context: ssl.SSLContext, target: str) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
+    writer.write(f"GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n".encode())
+    found = await reader.read()
+    writer.close()
+    return found.decode()
 
 
 async def test_a_reader_that_takes_nothing_is_cut_off(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ from greenroom.server.lifetime import Lifetime
 from greenroom.server.security.redaction import secrets
 from greenroom.server.security.tls import load_certificate, tls_context
 from greenroom.server.socket_protocol import SocketProtocol
+from greenroom.server.tls_listener import TlsListener
 from greenroom.server.waiting_room import WaitingRoom
+from greenroom.tasks import TaskScope
 
 log = structlog.stdlib.get_logger("greenroom.server")
 
@@ -41,25 +43,27 @@ class CannotListen(Exception):
 class Server(uvicorn.Server):
     """uvicorn's server without its ten wake-ups a second: it sleeps until it is told to stop."""
 
-    def __init__(self, config: uvicorn.Config, *, handshake_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, *, room: WaitingRoom, scope: TaskScope) -> None:
         super().__init__(config)
         self.stopping = asyncio.Event()
-        self._handshake_seconds = handshake_seconds
+        self._room = room
+        self._scope = scope
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # As uvicorn's for given sockets, with deadlines for TLS: its default is a minute.
+        # As uvicorn's for given sockets; handshakes of TLS have their deadline, and count as half-open.
         config, loop = self.config, asyncio.get_running_loop()
         protocol = partial(
             config.http_protocol_class, config=config, server_state=self.server_state, app_state={}
         )
-        tls: dict[str, Any] = {}
-        if config.ssl is not None:
-            seconds = self._handshake_seconds
-            tls = {"ssl": config.ssl, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": seconds}
-        self.servers = [
-            await loop.create_server(protocol, sock=one, backlog=config.backlog, **tls)
-            for one in sockets or ()
-        ]
+        self.servers = []
+        for one in sockets or ():
+            if config.ssl is None:
+                self.servers.append(await loop.create_server(protocol, sock=one, backlog=config.backlog))
+                continue
+            listener = TlsListener(
+                one, protocol, config.ssl, self._room.seconds, self._room, self._scope.child("tls")
+            )
+            self.servers.append(listener)  # type: ignore[arg-type]  # pyright: ignore
         self.started = True
 
     async def main_loop(self) -> None:
@@ -161,7 +165,8 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None]) -> int:
             proxy_headers=False,
             ssl_context_factory=None if tls is None else lambda config, default: tls,
         ),
-        handshake_seconds=limits.handshake_seconds,
+        room=waiting_room,
+        scope=lifetime.root,
     )
     forced = _watch_signals(server, lifetime)
     if tls is not None:
