@@ -44,5 +44,5 @@ sbom:  ## write the software bill of materials of a release to dist/
 
 clean:  ## remove what the other commands made
 	rm -rf .venv build dist web/node_modules web/dist src/greenroom/server/page src/greenroom/lab/report/built test-results
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
