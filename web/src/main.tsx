@@ -3,7 +3,7 @@
 import { render } from "preact";
 import { findServer } from "./client/address";
 import { Client } from "./client/client";
-import type { Clock } from "./client/connection";
+import type { Clock } from "./client/kept";
 import { AudioPlayer } from "./client/player";
 import { browserStorage, loadPreferences } from "./client/preferences";
 import { Root } from "./ui/app";

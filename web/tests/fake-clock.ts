@@ -1,4 +1,4 @@
-import type { Clock } from "../src/client/connection";
+import type { Clock } from "../src/client/kept";
 
 /** Time that moves only when told to. */
 export class FakeClock implements Clock {

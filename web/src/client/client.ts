@@ -1,8 +1,9 @@
 // The shell: joins socket, reducer and sound, and tells the page when something has changed.
 
 import type { AudioMessage } from "../protocol.generated";
-import { Connection, type Clock, type ConnectionState, type Socket } from "./connection";
+import { Connection, type ConnectionState, type Socket } from "./connection";
 import type { Effect } from "./effects";
+import type { Clock } from "./kept";
 import { PlaybackQueue, type Player } from "./playback";
 import { reduce, type SessionEvent } from "./session";
 import { initialState, type SessionState } from "./state";

@@ -5,6 +5,7 @@
 // and chance are handed in, so that every path is tested without a network and without waiting.
 
 import type { ClientMessage, ServerMessage } from "../protocol.generated";
+import { Kept, noop, type Clock } from "./kept";
 
 /** The part of a WebSocket that is used here. */
 export interface Socket {
@@ -13,12 +14,6 @@ export interface Socket {
   onclose: ((event: CloseEvent) => void) | null;
   send(data: string): void;
   close(): void;
-}
-
-/** The part of the browser's timers that is used here; milliseconds. */
-export interface Clock {
-  now(): number;
-  after(delay: number, run: () => void): () => void;
 }
 
 /** Why the server ended the connection, where its close code tells. */
@@ -67,106 +62,63 @@ function reasonOf(code: number): CloseReason {
   return code === 1008 || code === 4403 || code === 4429 ? "refused" : "lost";
 }
 
-export class Connection {
+export class Connection extends Kept<ConnectionState> {
   #options: ConnectionOptions;
-  #state: ConnectionState = { phase: "offline" };
   #socket: Socket | null = null;
-  #attempt = 0;
   #openedAt = 0;
-  #network = true;
   #visible = true;
-  #stopped = true;
-  #cancelRetry = noop;
   #cancelConnect = noop;
   #cancelBeat = noop;
   #cancelAck = noop;
   #waitsForAck = false;
 
   constructor(options: ConnectionOptions) {
+    const offline = { phase: "offline" } as const;
+    super(options.clock, offline, offline, options.onState);
     this.#options = options;
-  }
-
-  get state(): ConnectionState {
-    return this.#state;
-  }
-
-  /** Connect and stay connected until `stop`. */
-  start(): void {
-    if (!this.#stopped) return;
-    this.#stopped = false;
-    this.#network ? this.#connect() : this.#enter({ phase: "offline" });
-  }
-
-  /** Close for good; no event follows. */
-  stop(): void {
-    this.#stopped = true;
-    this.#drop();
-    this.#cancelRetry();
   }
 
   /** Send one message; false if there is no connection, and then nothing is kept. */
   send(message: ClientMessage): boolean {
-    if (this.#state.phase !== "online" || !this.#socket) return false;
+    if (this.state.phase !== "online" || !this.#socket) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
 
   /** Do not wait any longer for the next try. */
   retryNow(): void {
-    if (this.#state.phase === "reconnecting") this.#connect();
-  }
-
-  /** The browser's `online` and `offline` events. */
-  setNetwork(up: boolean): void {
-    this.#network = up;
-    if (this.#stopped) return;
-    if (!up) {
-      this.#drop();
-      this.#cancelRetry();
-      this.#enter({ phase: "offline" });
-    } else if (this.#state.phase === "offline" || this.#state.phase === "reconnecting") {
-      this.#attempt = 0;
-      this.#connect();
-    }
+    if (this.state.phase === "reconnecting") this.connect();
   }
 
   /** The page came to the front or went to the back. A hidden page sends no heartbeats. */
   setVisible(visible: boolean): void {
     this.#visible = visible;
-    if (this.#stopped) return;
+    if (this.stopped) return;
     if (!visible) {
       this.#cancelBeat();
       this.#cancelAck();
       this.#waitsForAck = false;
-    } else if (this.#state.phase === "online") {
+    } else if (this.state.phase === "online") {
       this.#beat(); // after a long sleep the socket may be dead without knowing it
     } else {
       this.retryNow();
     }
   }
 
-  #enter(state: ConnectionState): void {
-    this.#state = state;
-    this.#options.onState(state);
-  }
-
-  #connect(): void {
-    this.#cancelRetry();
-    this.#drop();
-    this.#attempt += 1;
+  protected override open(): void {
     const socket = this.#options.open(this.#options.url);
     this.#socket = socket;
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
     socket.onclose = (event) => this.#lost(reasonOf(event.code), event.reason);
     this.#cancelConnect = this.#options.clock.after(CONNECT_TIMEOUT, () => this.#lost("lost"));
-    this.#enter({ phase: "connecting", attempt: this.#attempt });
+    this.enter({ phase: "connecting", attempt: this.attempt });
   }
 
   #opened(): void {
     this.#cancelConnect();
     this.#openedAt = this.#options.clock.now();
-    this.#enter({ phase: "online" });
+    this.enter({ phase: "online" });
     if (this.#visible) this.#planBeat();
   }
 
@@ -187,20 +139,17 @@ export class Connection {
   }
 
   #lost(reason: CloseReason, detail = ""): void {
-    const held = this.#state.phase === "online" && this.#options.clock.now() - this.#openedAt >= STABLE_AFTER;
-    this.#drop();
-    if (this.#stopped) return;
-    if (held) this.#attempt = 0;
+    const held = this.state.phase === "online" && this.#options.clock.now() - this.#openedAt >= STABLE_AFTER;
+    this.drop();
+    if (this.stopped) return;
+    if (held) this.attempt = 0;
     // Without a token the next try fails as this one did; but one may log in elsewhere meanwhile.
-    if (reason === "token") this.#attempt = Math.max(this.#attempt, PATIENT);
-    const pause = pauseBefore(Math.max(1, this.#attempt), this.#options.random);
-    this.#cancelRetry = this.#options.clock.after(pause, () => this.#connect());
-    const retryAt = this.#options.clock.now() + pause;
-    this.#enter({ phase: "reconnecting", attempt: this.#attempt, retryAt, reason, detail });
+    if (reason === "token") this.attempt = Math.max(this.attempt, PATIENT);
+    const retryAt = this.retryAfter(pauseBefore(Math.max(1, this.attempt), this.#options.random));
+    this.enter({ phase: "reconnecting", attempt: this.attempt, retryAt, reason, detail });
   }
 
-  /** Let go of the socket: its late events reach nobody. */
-  #drop(): void {
+  protected override drop(): void {
     this.#cancelConnect();
     this.#cancelBeat();
     this.#cancelAck();
@@ -224,5 +173,3 @@ export class Connection {
     this.#cancelAck = this.#options.clock.after(ACK_TIMEOUT, () => this.#lost("lost"));
   }
 }
-
-function noop(): void {}

@@ -27,8 +27,9 @@ export interface Piece {
   before: string | null;
 }
 
-/** The white space between what came before and this piece. */
+/** The white space between what came before and this piece; none if nothing did. */
 export function gapBefore(text: string, piece: Piece): string {
+  if (text === "") return "";
   return piece.before ?? (needsSpace(text, piece.text) ? " " : "");
 }
 

@@ -1,7 +1,7 @@
 // Starts the ops page: finds the server, opens the stream, follows the browser's network.
 
 import { render } from "preact";
-import type { Clock } from "../client/connection";
+import type { Clock } from "../client/kept";
 import { addressesOf, Api } from "./client/api";
 import { Store } from "./client/state";
 import { Stream } from "./client/stream";

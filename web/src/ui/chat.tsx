@@ -10,7 +10,7 @@ import { Icon } from "./icons";
 import { Welcome } from "./welcome";
 
 /** Bubbles in the page at once; earlier ones are shown when asked for. */
-const SHOWN = 300;
+const SHOWN = 120;
 const MORE = 200;
 /** Pixels above the end that still count as reading the newest line. */
 const NEAR = 80;

@@ -5,7 +5,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { makePicture, MAX_FILE, MAX_PICTURES, refusal } from "../client/images";
 import { browserStorage } from "../client/preferences";
 import { canSend, hears, isBusy, type Picture } from "../client/state";
-import { useApp, useMedia, useName } from "./context";
+import { useApp, useName } from "./context";
+import { useMedia } from "./media";
 import { Icon } from "./icons";
 import { Recording, TalkButton, useTalk } from "./talk";
 

@@ -38,19 +38,6 @@ export function useSnapshot(client: Client): Snapshot {
   return snapshot;
 }
 
-/** True while the media query holds. */
-export function useMedia(query: string): boolean {
-  const [matches, setMatches] = useState(() => matchMedia(query).matches);
-  useEffect(() => {
-    const list = matchMedia(query);
-    const update = (): void => setMatches(list.matches);
-    update();
-    list.addEventListener("change", update);
-    return () => list.removeEventListener("change", update);
-  }, [query]);
-  return matches;
-}
-
 const A_MINUTE = 60_000;
 
 /** The time, renewed each minute while the page is in front. */

@@ -57,7 +57,7 @@ export function Histories({ onChosen }: { onChosen: () => void }): JSX.Element {
       </div>
       {can(session, "history-search") && (session.histories.length > 0 || search) && <SearchBox />}
       {!search && session.histories.length === 0 && <p class="side-empty">{t("histories.none")}</p>}
-      <ul ref={list} class="history-list" aria-busy={search?.pending ?? false}>
+      <ul ref={list} class="history-list" data-search={search ? "" : undefined} aria-busy={search?.pending ?? false}>
         {entries.map((entry) => (
           <HistoryRow
             key={entry.uid}

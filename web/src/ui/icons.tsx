@@ -1,6 +1,7 @@
-// The page's icons: lines on a 24-unit grid, drawn with the text's colour, silent for screen readers.
+// The page's icons, and its mark.
 
 import type { JSX } from "preact";
+import { Drawing } from "./drawing";
 
 const PATHS = {
   menu: "M4 7h16M4 12h16M4 17h10",
@@ -31,22 +32,7 @@ const PATHS = {
 export type IconName = keyof typeof PATHS;
 
 export function Icon({ name, size = 20 }: { name: IconName; size?: number }): JSX.Element {
-  return (
-    <svg
-      class="icon"
-      width={size}
-      height={size}
-      viewBox="0 0 24 24"
-      fill={name === "stop" ? "currentColor" : "none"}
-      stroke="currentColor"
-      stroke-width="1.7"
-      stroke-linecap="round"
-      stroke-linejoin="round"
-      aria-hidden="true"
-    >
-      <path d={PATHS[name]} />
-    </svg>
-  );
+  return <Drawing path={PATHS[name]} size={size} filled={name === "stop"} />;
 }
 
 export function Logo(): JSX.Element {

@@ -116,7 +116,7 @@ export function QueueTray(): JSX.Element | null {
   const { queue } = snapshot.session;
   if (queue.length === 0) return null;
   return (
-    <ul class="queue" aria-label={t("queue.title")} data-testid="queue">
+    <ul class="queue" aria-label={t("queue.title")} data-testid="queue" tabIndex={0}>
       {queue.map((one) => (
         <QueuedRow key={one.id} one={one} />
       ))}

@@ -1,11 +1,11 @@
 // The connection, as a small pill: what it is now, when the next try comes, and a click to try at once.
 
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
 import { loginPage } from "../client/address";
-import type { CloseReason, ConnectionState } from "../client/connection";
+import type { CloseReason } from "../client/connection";
 import type { Key, Translate } from "../i18n";
 import { useApp } from "./context";
+import { useSecondsUntil } from "./countdown";
 
 const RETRY_WORDS: Record<CloseReason, Key> = {
   full: "status.full",
@@ -23,7 +23,7 @@ export function retryWords(t: Translate, reason: CloseReason, seconds: number): 
 export function Status(): JSX.Element {
   const { client, snapshot, address, t } = useApp();
   const { connection } = snapshot;
-  const seconds = useSecondsUntil(connection);
+  const seconds = useSecondsUntil(connection.phase === "reconnecting" ? connection.retryAt : null);
   const retrying = connection.phase === "reconnecting";
   const text = retrying ? retryWords(t, connection.reason, seconds) : t(`status.${connection.phase}`);
   const content = (
@@ -58,16 +58,4 @@ export function Status(): JSX.Element {
       {content}
     </button>
   );
-}
-
-/** Whole seconds until the next try, counted down while there is one. */
-export function useSecondsUntil(connection: ConnectionState): number {
-  const retryAt = connection.phase === "reconnecting" ? connection.retryAt : null;
-  const [, tick] = useState(0);
-  useEffect(() => {
-    if (retryAt === null) return;
-    const timer = setInterval(() => tick((count) => count + 1), 500);
-    return () => clearInterval(timer);
-  }, [retryAt]);
-  return retryAt === null ? 0 : Math.max(1, Math.ceil((retryAt - performance.now()) / 1000));
 }

@@ -8,7 +8,8 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { hearsOpenMic, isBusy } from "../client/state";
 import { openMicrophone } from "../voice/microphone";
 import { Recorder, type RecorderState } from "../voice/recorder";
-import { useApp, useMedia } from "./context";
+import { useApp } from "./context";
+import { useMedia } from "./media";
 import { Icon } from "./icons";
 
 /** Milliseconds after which a press counts as holding. */

@@ -6,7 +6,7 @@ import { canSend } from "../client/state";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
 import { Icon } from "./icons";
-import { useSecondsUntil } from "./status";
+import { useSecondsUntil } from "./countdown";
 import { wakeCall } from "./wake";
 
 const IDEAS = ["welcome.idea-1", "welcome.idea-2", "welcome.idea-3"] as const;
@@ -72,7 +72,7 @@ export function Welcome(): JSX.Element {
 function Waiting(): JSX.Element {
   const { client, snapshot, address, t, openSettings } = useApp();
   const { connection } = snapshot;
-  const seconds = useSecondsUntil(connection);
+  const seconds = useSecondsUntil(connection.phase === "reconnecting" ? connection.retryAt : null);
   if (connection.phase !== "reconnecting" && connection.phase !== "offline") {
     return (
       <div class="welcome">

@@ -22,6 +22,7 @@ describe("joinSentences", () => {
       { text: ".NET", before: "" },
     ];
     expect(joinSentences(pieces)).toBe("Two steps:\n\n1. Boil. ASP.NET");
+    expect(joinSentences(pieces.slice(1))).toBe("1. Boil. ASP.NET");
   });
 });
 

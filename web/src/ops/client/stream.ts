@@ -5,7 +5,8 @@
 // lost connection. Fetch, clock and chance are handed in: every path is tested without a network and without waiting.
 
 import { createParser } from "eventsource-parser";
-import { pauseBefore, type Clock } from "../../client/connection";
+import { pauseBefore } from "../../client/connection";
+import { Kept, noop, type Clock } from "../../client/kept";
 import { problemOf, type Problem } from "./api";
 import { isEventName, type Event } from "./state";
 
@@ -33,74 +34,32 @@ export const CONNECT_TIMEOUT = 10_000;
 /** No event is as large; more without an end is not a stream of ours. */
 export const MAX_EVENT = 32 * 1024 * 1024;
 
-export class Stream {
+export class Stream extends Kept<StreamState> {
   #options: StreamOptions;
-  #state: StreamState = { phase: "connecting" };
-  #attempt = 0;
-  #network = true;
-  #stopped = true;
   /** Of the connection there is; a late answer to an earlier one is known by it. */
   #abort: AbortController | null = null;
-  #cancelRetry: () => void = noop;
-  #cancelSilence: () => void = noop;
+  #cancelSilence = noop;
 
   constructor(options: StreamOptions) {
+    super(options.clock, { phase: "connecting" }, { phase: "offline" }, options.onState);
     this.#options = options;
-  }
-
-  get state(): StreamState {
-    return this.#state;
-  }
-
-  /** Connect and stay connected until `stop`. */
-  start(): void {
-    if (!this.#stopped) return;
-    this.#stopped = false;
-    this.#network ? this.#connect() : this.#enter({ phase: "offline" });
-  }
-
-  /** Close for good; no event follows. */
-  stop(): void {
-    this.#stopped = true;
-    this.#drop();
   }
 
   /** Do not wait any longer: somebody clicked, or there is a token now. */
   retryNow(): void {
-    if (!this.#stopped && this.#state.phase !== "live" && this.#state.phase !== "connecting") this.#connect();
+    if (!this.stopped && this.state.phase !== "live" && this.state.phase !== "connecting") this.connect();
   }
 
-  /** The browser's `online` and `offline` events. */
-  setNetwork(up: boolean): void {
-    this.#network = up;
-    if (this.#stopped) return;
-    if (!up) {
-      this.#drop();
-      this.#enter({ phase: "offline" });
-    } else if (this.#state.phase === "offline" || this.#state.phase === "reconnecting") {
-      this.#attempt = 0;
-      this.#connect();
-    }
-  }
-
-  #enter(state: StreamState): void {
-    this.#state = state;
-    this.#options.onState(state);
-  }
-
-  #drop(): void {
-    this.#cancelRetry();
+  protected override drop(): void {
     this.#cancelSilence();
     this.#abort?.abort();
     this.#abort = null;
   }
 
-  #connect(): void {
-    this.#drop();
+  protected override open(): void {
     const abort = new AbortController();
     this.#abort = abort;
-    this.#attempt += 1;
-    this.#enter({ phase: "connecting" });
+    this.enter({ phase: "connecting" });
     this.#expect(abort, CONNECT_TIMEOUT);
     void this.#read(abort).catch(() => this.#lost(abort, null, null)); // a network that broke: it is tried again
   }
@@ -145,9 +104,9 @@ export class Stream {
       return;
     }
     this.#options.onEvent({ name, data: content } as Event);
-    if (this.#state.phase === "live") return;
-    this.#attempt = 0;
-    this.#enter({ phase: "live" });
+    if (this.state.phase === "live") return;
+    this.attempt = 0;
+    this.enter({ phase: "live" });
   }
 
   #expect(abort: AbortController, milliseconds: number): void {
@@ -156,18 +115,16 @@ export class Stream {
   }
 
   #lock(problem: Problem): void {
-    this.#drop();
-    this.#enter({ phase: "locked", problem });
+    this.drop();
+    this.enter({ phase: "locked", problem });
   }
 
   #lost(abort: AbortController, problem: Problem | null, retryAfter: string | null): void {
     if (abort !== this.#abort) return;
-    this.#drop();
+    this.drop();
     const asked = Number(retryAfter ?? 0) * 1000;
-    const pause = Math.max(pauseBefore(Math.max(1, this.#attempt), this.#options.random), Number.isFinite(asked) ? asked : 0);
-    this.#cancelRetry = this.#options.clock.after(pause, () => this.#connect());
-    this.#enter({ phase: "reconnecting", retryAt: this.#options.clock.now() + pause, problem });
+    const pause = pauseBefore(Math.max(1, this.attempt), this.#options.random);
+    const retryAt = this.retryAfter(Math.max(pause, Number.isFinite(asked) ? asked : 0));
+    this.enter({ phase: "reconnecting", retryAt, problem });
   }
 }
-
-function noop(): void {}

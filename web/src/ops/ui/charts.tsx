@@ -4,7 +4,8 @@ import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { timeCharts, visitsChart } from "../client/charts";
 import { ChartCard } from "./chart";
-import { useMedia, useOps, useView } from "./context";
+import { useOps, useView } from "./context";
+import { useMedia } from "../../ui/media";
 
 const SYNC = "greenroom-time";
 

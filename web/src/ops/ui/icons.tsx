@@ -1,6 +1,7 @@
-// The ops page's icons: lines on a 24-unit grid, drawn with the text's colour, silent for screen readers.
+// The ops page's icons.
 
 import type { JSX } from "preact";
+import { Drawing } from "../../ui/drawing";
 
 const PATHS = {
   check: "M5 12.500l4.500 4.500L19 7.500",
@@ -21,20 +22,5 @@ const PATHS = {
 export type IconName = keyof typeof PATHS;
 
 export function Icon({ name, size = 20 }: { name: IconName; size?: number }): JSX.Element {
-  return (
-    <svg
-      class="icon"
-      width={size}
-      height={size}
-      viewBox="0 0 24 24"
-      fill="none"
-      stroke="currentColor"
-      stroke-width="1.7"
-      stroke-linecap="round"
-      stroke-linejoin="round"
-      aria-hidden="true"
-    >
-      <path d={PATHS[name]} />
-    </svg>
-  );
+  return <Drawing path={PATHS[name]} size={size} />;
 }

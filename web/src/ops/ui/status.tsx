@@ -2,14 +2,14 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useSecondsUntil } from "../../ui/countdown";
 import type { News } from "../client/state";
-import type { StreamState } from "../client/stream";
 import type { OpsTranslate } from "../i18n";
 import { useOps, useView } from "./context";
 
 export function Status(): JSX.Element {
   const { stream, connection, t } = useOps();
-  const seconds = useSecondsUntil(connection);
+  const seconds = useSecondsUntil(connection.phase === "reconnecting" ? connection.retryAt : null);
   const retrying = connection.phase === "reconnecting";
   const text = retrying ? t("status.reconnecting", { n: seconds }) : t(`status.${connection.phase}`);
   const content = (
@@ -37,18 +37,6 @@ export function Status(): JSX.Element {
       {content}
     </button>
   );
-}
-
-/** Whole seconds until the next try, counted down while there is one. */
-function useSecondsUntil(connection: StreamState): number {
-  const retryAt = connection.phase === "reconnecting" ? connection.retryAt : null;
-  const [, tick] = useState(0);
-  useEffect(() => {
-    if (retryAt === null) return;
-    const timer = setInterval(() => tick((count) => count + 1), 500);
-    return () => clearInterval(timer);
-  }, [retryAt]);
-  return retryAt === null ? 0 : Math.max(1, Math.ceil((retryAt - performance.now()) / 1000));
 }
 
 /** Above the figures while they are old: how old, and what the server said when it sent the page away. */
