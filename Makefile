@@ -16,7 +16,7 @@ test:  ## everything CI runs: format, lint, types, layers, the page's tests, all
 	@scripts/setup dev
 	@scripts/test $(ARGS)
 
-check:  ## format, lint, types and layers only
+check:  ## format, lint, types, layers and known vulnerabilities only
 	@scripts/setup dev
 	@scripts/check
 
@@ -34,7 +34,7 @@ bench:  ## measure the costs of the parts (ARGS: names of benchmarks, default al
 lock:  ## rewrite requirements/*.txt from pyproject.toml
 	@scripts/setup lock
 
-audit-deps:  ## ask a vulnerability service about the locked packages (needs the network)
+audit-deps:  ## ask OSV about the locked packages; fails where it is not reached
 	@scripts/setup dev
 	@$(BIN)/python scripts/audit_deps.py
 
