@@ -25,6 +25,7 @@ PROGRAMS = {
     "systemd-analyze": ("systemd-analyze",),
     "setpriv": ("setpriv",),
     "git": ("git",),
+    "useradd": ("useradd", "/usr/sbin/useradd"),
 }
 
 

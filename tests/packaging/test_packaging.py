@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 from tests.helpers.services import find, require
 
-from .locked_up import ROOT, UID, LockedUp
+from .locked_up import PROBE, ROOT, UID, LockedUp
 
 CONTAINERFILE = ROOT / "Containerfile"
 UNIT = ROOT / "examples" / "deploy" / "greenroom.service"
@@ -36,6 +39,25 @@ def container_command() -> list[str]:
     (entry,) = [json.loads(rest) for name, rest in steps() if name == "ENTRYPOINT"]
     (more,) = [json.loads(rest) for name, rest in steps() if name == "CMD"]
     return [*entry, *more]
+
+
+def instruction(name: str) -> str:
+    """The only instruction of this name."""
+    (found,) = [rest for other, rest in steps() if other == name]
+    return found
+
+
+def container_environ() -> dict[str, str]:
+    """What the container sets."""
+    pairs = [word.partition("=") for name, rest in steps() if name == "ENV" for word in shlex.split(rest)]
+    return {name: value for name, _, value in pairs}
+
+
+def health_check(port: int) -> list[str]:
+    """The arguments of Python with which an engine asks whether the container is well."""
+    command = json.loads(instruction("HEALTHCHECK").partition("CMD ")[2])
+    assert command[0] == "/opt/greenroom/bin/python"
+    return [word.replace(":12393/", f":{port}/") for word in command[1:]]
 
 
 def unit() -> configparser.ConfigParser:
@@ -59,6 +81,19 @@ def test_the_container_is_nobody_in_particular() -> None:
     assert users == [f"{UID}:{UID}"]
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert "ADD" not in names
+
+
+def test_the_instructions_agree() -> None:
+    """Port, data folder and home are the same wherever they stand; the program is where it was installed."""
+    command = container_command()
+    option = dict(pairwise(command))
+    assert option["--port"] == instruction("EXPOSE")
+    assert option["--data-dir"] == instruction("VOLUME") == container_environ()["HOME"]
+    assert f":{option['--port']}/health/ready" in health_check(int(option["--port"]))[-1]
+    installed = [rest for name, rest in steps() if name == "COPY"][-1].split()
+    assert installed == ["--from=build", "/opt/greenroom", "/opt/greenroom"]
+    assert steps()[0] == ("FROM", f"{[rest for name, rest in steps() if name == 'FROM'][-1]} AS build")
+    assert signal.Signals[instruction("STOPSIGNAL")] is signal.SIGTERM
 
 
 def test_the_container_is_built_from_what_is_there() -> None:
@@ -157,7 +192,13 @@ def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
         "/run/secrets/greenroom_token": str(tmp_path / "token"),
         "${CREDENTIALS_DIRECTORY}/token": str(tmp_path / "token"),
     }  # fmt: skip
-    server = LockedUp(tmp_path, [places.get(word, word) for word in command[1:]])
+    of_container = command == container_command()
+    given = {name: places.get(value, value) for name, value in container_environ().items()}
+    server = LockedUp(
+        tmp_path, [places.get(word, word) for word in command[1:]], given if of_container else {}
+    )
+    assert server.writable() == ""
+    assert server.run(*health_check(0)).returncode != 0
     server.start()
     try:
         url = address(server)
@@ -169,10 +210,15 @@ def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
         assert get(f"{url}/ops/statistics.json", TOKEN)[0] == 200
         rights = server.status()
         assert rights["Uid"].split() == [str(UID)] * 4
+        assert rights["Gid"].split() == [str(UID)] * 4
         assert rights["NoNewPrivs"] == "1"
         assert {int(rights[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")} == {0}
+        if of_container:
+            assert given.items() <= server.environ().items()
+            checked = server.run(*health_check(int(url.rpartition(":")[2])))
+            assert checked.returncode == 0, checked.stderr
         assert (server.data / "histories.sqlite3").is_file()
-        code = server.stop()
+        code = server.stop(signal.Signals[instruction("STOPSIGNAL") if of_container else "SIGTERM"])
     finally:
         server.kill()
     text = server.log_text()
@@ -180,6 +226,47 @@ def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
     assert '"level": "error"' not in text
     assert "Traceback" not in text
     assert TOKEN not in text
+
+
+def test_the_probe_finds_what_can_be_written(tmp_path: Path) -> None:
+    """The same user without the read-only system: otherwise the test above could not fail."""
+    server = LockedUp(tmp_path, [])
+    inner = server.command("-c", PROBE, str(server.data))
+    script = "\n".join(line for line in inner[-1].splitlines() if "remount" not in line)
+    printed = subprocess.run([*inner[:-1], script], capture_output=True, text=True, check=True).stdout
+    assert "/tmp" in printed.splitlines()
+
+
+def test_the_container_prepares_its_user_and_folder(tmp_path: Path) -> None:
+    """The RUN lines of the last stage, in a view of the system in which only copies can change."""
+    unshare = require("unshare")
+    require("useradd")
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a view of one's own takes Linux and root")
+    last = max(number for number, (name, _) in enumerate(steps()) if name == "FROM")
+    lines = [rest for name, rest in steps()[last:] if name == "RUN"]
+    assert len(lines) == 3
+    shutil.copytree("/etc", tmp_path / "etc", symlinks=True)
+    data = tmp_path / instruction("VOLUME").strip("/")
+    script = "\n".join(
+        [
+            "mount --make-rprivate /",
+            f"mount --bind {shlex.quote(str(tmp_path / 'etc'))} /etc",
+            *(
+                re.sub(r"(?<= )/data(?= |$)", str(data), line) if "install" in line else line
+                for line in lines
+            ),
+            "id -u greenroom && id -G greenroom && getent passwd greenroom",
+        ]
+    )
+    done = subprocess.run(
+        [unshare, "--mount", "sh", "-euc", script], capture_output=True, text=True, check=True
+    )
+    uid, groups, entry = done.stdout.splitlines()
+    assert f"{uid}:{groups}" == instruction("USER") == f"{UID}:{UID}"
+    assert entry.split(":")[5:] == [instruction("VOLUME"), "/usr/sbin/nologin"]
+    found = data.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (UID, UID, 0o700)
 
 
 @pytest.mark.slow
