@@ -92,7 +92,7 @@ async def test_the_connection_limit(tmp_path: Path) -> None:
                         await refused.receive()
                     assert caught.value.rcvd is not None
                     assert caught.value.rcvd.code == 1013
-                    assert "3 pages" in caught.value.rcvd.reason
+                    assert "3 connections" in caught.value.rcvd.reason
             await server.quiet(clients=2)
             async with OlvClient(server.ws_url) as c:
                 await c.open()

@@ -187,6 +187,31 @@ async def test_too_many_viewers(tmp_path: Path) -> None:
         await eventually("the place is free", free)
 
 
+async def test_viewers_and_pages_count_together(tmp_path: Path) -> None:
+    """Towards the limit on connections: neither kind gets in when the other has taken all, until one leaves."""
+    async with ServerProcess(tmp_path, {"agent": FAST, "limits": {"max_connections": 2}}) as server:
+        async with OlvClient(server.ws_url) as page:
+            await page.open()
+            viewer = await enter(server)
+            for url in (room_url(server), server.ws_url):
+                async with OlvClient(url) as late:
+                    with pytest.raises(ConnectionClosed) as closed:
+                        await late.receive()
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 1013
+                assert closed.value.rcvd.reason.startswith("2 connections are open")
+            await leave(viewer)
+
+            async def free() -> bool:
+                async with OlvClient(server.ws_url) as another:
+                    try:
+                        return bool(await another.receive())
+                    except ConnectionClosed:
+                        return False
+
+            await eventually("the seat is free", free)
+
+
 async def test_from_none_to_some_again_and_again(tmp_path: Path) -> None:
     """Rooms survive it, and afterwards the process holds what it held before."""
     async with ServerProcess(tmp_path, {"agent": FAST, "rooms": SHORT_GRACE}, observed=True) as server:

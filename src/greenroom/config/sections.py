@@ -107,6 +107,7 @@ class LimitSettings(Section):
     """The bounds on everything a client can make the server hold or do."""
 
     max_connections: int = Field(default=1000, ge=1, le=1_000_000)
+    """Pages and rooms' viewers together."""
     max_connections_per_address: int = Field(default=50, ge=1, le=1_000_000)
     """Loopback addresses are exempt."""
     max_text_bytes: Bytes = 64 * 1024
@@ -250,7 +251,7 @@ class RoomSettings(Section):
     enabled: bool = True
     max_rooms: int = Field(default=100, ge=1, le=100_000)
     max_viewers: int = Field(default=2000, ge=1, le=1_000_000)
-    """Per room."""
+    """Per room; those of all rooms count towards `limits.max_connections`, too."""
     grace_seconds: SecondsOrZero = 30
     """An empty room is kept this long."""
     max_concurrent_forwards: int = Field(default=5, ge=1, le=1000)

@@ -78,6 +78,7 @@ class ClientEndpoint:
             )
             return
         self._services.registry.add(context)
+        self._services.seats.take(address)
         reason = "the server failed"
         try:
             await send({"type": "websocket.accept"})
@@ -94,7 +95,10 @@ class ClientEndpoint:
             with contextlib.suppress(Exception):
                 await send({"type": "websocket.close", "code": 1011, "reason": "internal error"})
         finally:
-            await context.close(reason)
+            try:
+                await context.close(reason)
+            finally:
+                self._services.seats.give_back(address)
 
     async def _serve(self, context: ServiceContext, receive: Receive) -> str:
         await context.open()
@@ -107,15 +111,10 @@ class ClientEndpoint:
             await router.receive(text if text is not None else event.get("bytes") or b"")
 
     def _refusal(self, visitor: Visitor) -> tuple[int, str] | None:
-        limits = self._services.settings.limits
-        registry = self._services.registry
         if not self.accepting:
             return 1012, "the server is restarting"
-        if len(registry) >= limits.max_connections:
-            return 1013, f"{limits.max_connections} pages are open, which is the limit; try again later"
-        if registry.from_address(visitor.address) >= limits.max_connections_per_address and not visitor.here:
-            return 1008, f"{limits.max_connections_per_address} pages from one address are the limit"
-        return None
+        limits = self._services.settings.limits
+        return self._services.seats.refusal(limits, visitor.address, exempt=visitor.here)
 
 
 def reason_of(event: MutableMapping[str, Any]) -> str:

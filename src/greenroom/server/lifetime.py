@@ -36,7 +36,7 @@ from greenroom.server.status import Status
 from greenroom.server.storage import open_histories
 from greenroom.server.warmup import warm_up
 from greenroom.sessions.refusal_log import RefusalLog
-from greenroom.sessions.registry import Registry
+from greenroom.sessions.seats import Seats
 from greenroom.sessions.services import Services, VoicePool
 from greenroom.tasks import TaskScope
 
@@ -106,7 +106,7 @@ class Lifetime:
             not_kept=not_kept,
             meter=self.metrics,
             refusals=self.refusals,
-            registry=Registry(household),
+            seats=Seats(household),
         )
         self.services.bin.open()
         self.metrics.watch(self.services.registry, self.root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,7 +14,6 @@ import structlog
 from greenroom.live.rooms import RoomRefused, Rooms
 from greenroom.live.viewer import Viewer
 from greenroom.server.client_ws import Receive, Scope, Send, reason_of
-from greenroom.server.security.peers import household
 from greenroom.server.security.visitor import visitor_of
 from greenroom.server.socket_protocol import SCOPE_KEY, text_frame
 from greenroom.sessions.outbox import OutboxClosed
@@ -30,7 +28,6 @@ class ProxyEndpoint:
     def __init__(self, services: Services, rooms: Rooms) -> None:
         self._services = services
         self._rooms = rooms
-        self._addresses: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -47,21 +44,19 @@ class ProxyEndpoint:
             drain_seconds=limits.outbox_drain_seconds,
             trusted=visitor.trusted,
         )
-        home = household(address)
-        self._addresses[home] += 1
+        seats = self._services.seats
         try:
-            if self._addresses[home] > limits.max_connections_per_address and not visitor.here:
-                most = limits.max_connections_per_address
-                raise RoomRefused(1008, f"{most} viewers from one address are the limit")
-            await self._watch(_room_name(scope), viewer, receive, send)
+            if (full := seats.refusal(limits, address, exempt=visitor.here)) is not None:
+                raise RoomRefused(*full)
+            seats.take(address)
+            try:
+                await self._watch(_room_name(scope), viewer, receive, send)
+            finally:
+                seats.give_back(address)
         except RoomRefused as refused:
             log.warning("viewer refused", room=_room_name(scope)[:64], address=address, reason=str(refused))
             self._services.meter.refused("viewer")
             await send({"type": "websocket.close", "code": refused.code, "reason": str(refused)})
-        finally:
-            self._addresses[home] -= 1
-            if not self._addresses[home]:
-                del self._addresses[home]
 
     async def _watch(self, name: str, viewer: Viewer, receive: Receive, send: Send) -> None:
         room = self._rooms.enter(name, viewer)

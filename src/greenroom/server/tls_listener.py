@@ -87,7 +87,7 @@ class TlsListener:
                     # Else it was gone before it was accepted.
                     if error.errno in NONE_LEFT:
                         log.error("no connection can be accepted", error=error.strerror)
-                        await asyncio.sleep(PAUSE_SECONDS)
+                        await self._pause()
                     continue
                 handshake = Handshake(connection)
                 self._room.enter(handshake)
@@ -95,6 +95,10 @@ class TlsListener:
                 await asyncio.sleep(0)
         finally:
             self._listener.close()
+
+    async def _pause(self) -> None:
+        # The listener would be ready at once, over and over.
+        await asyncio.sleep(PAUSE_SECONDS)
 
     async def _shake_hands(self, handshake: Handshake) -> None:
         try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,16 +10,10 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """Connected clients by uid, and how many there are per address.
+    """Connected clients by uid, and rooms, which are one each."""
 
-    Args:
-        home: what counts as one address; by default each does.
-    """
-
-    def __init__(self, home: Callable[[str], str] = str) -> None:
-        self._home = home
+    def __init__(self) -> None:
         self._clients: dict[str, ServiceContext] = {}
-        self._addresses: Counter[str] = Counter()
         self.opened = 0
         self.closed = 0
 
@@ -30,13 +23,8 @@ class Registry:
     def __iter__(self) -> Iterator[ServiceContext]:
         return iter(tuple(self._clients.values()))
 
-    def from_address(self, address: str) -> int:
-        """How many clients are connected from there."""
-        return self._addresses.get(self._home(address), 0)
-
     def add(self, context: ServiceContext) -> None:
         self._clients[context.client_uid] = context
-        self._addresses[self._home(context.address)] += 1
         self.opened += 1
 
     def remove(self, context: ServiceContext) -> None:
@@ -44,7 +32,3 @@ class Registry:
         if self._clients.pop(context.client_uid, None) is None:
             return
         self.closed += 1
-        home = self._home(context.address)
-        self._addresses[home] -= 1
-        if self._addresses[home] <= 0:
-            del self._addresses[home]

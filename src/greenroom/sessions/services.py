@@ -18,6 +18,7 @@ from greenroom.history import HistoryBin, HistoryStore
 from greenroom.sessions.first_pages import FirstPages
 from greenroom.sessions.refusal_log import RefusalLog
 from greenroom.sessions.registry import Registry
+from greenroom.sessions.seats import Seats
 from greenroom.tasks import TaskScope
 from greenroom.voice import SpeechEngine, create_speech_engine
 
@@ -98,6 +99,7 @@ class Services:
     not_kept: str | None = None
     """Why conversations end with this process; None: they are kept."""
     registry: Registry = field(default_factory=lambda: Registry())
+    seats: Seats = field(default_factory=Seats)
     meter: Meter = field(default_factory=NoMeter)
     refusals: RefusalLog = field(default_factory=RefusalLog)
     searching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
