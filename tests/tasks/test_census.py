@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
-from greenroom.tasks import Job, TaskScope, await_stack, census, find_job
+from greenroom.tasks import Job, TaskScope, await_stack, census
 
 from .recording import forever, value
 from .virtual_loop import ticks, virtual
@@ -41,23 +41,6 @@ async def test_the_census_names_everything() -> None:
         assert with_stacks[1].stack == ()
         assert str(with_stacks[0]).startswith("app/page/turn (running, ")
         assert [info.name for info in await census(root, limit=2)] == ["keeper", "turn"]
-
-
-@virtual
-async def test_a_job_is_found_by_its_id() -> None:
-    """Whether it runs or waits, wherever it lives; ids are never used twice."""
-    async with TaskScope("app") as root:
-        page = root.child("page", max_running=1, max_waiting=1)
-        running, waiting = page.start(forever), page.start(forever)
-        assert running.id != waiting.id
-        assert await find_job(root, running.id) is running
-        assert await find_job(root, waiting.id) is waiting
-        running.cancel()
-        await ticks()
-        begun = waiting.job  # type: ignore[union-attr]
-        assert begun is not None
-        assert await find_job(root, running.id) is None
-        assert await find_job(root, begun.id) is begun
 
 
 @virtual

@@ -21,7 +21,7 @@ from greenroom.server.openapi import (
     Parameter,
     ProblemAnswer,
 )
-from greenroom.tasks import JobInfo, ScopeStatistics
+from greenroom.tasks import ScopeStatistics, State
 from greenroom.voice.base import SpeechStatistics
 
 
@@ -69,11 +69,24 @@ class Statistics(Struct, frozen=True):
     rooms: list[RoomStatistics]
 
 
+class TaskInfo(Struct, frozen=True):
+    """One task: what `greenroom.tasks.JobInfo` tells, by the same names in the same order."""
+
+    owner: str
+    name: str
+    site: str
+    state: State
+    age: float
+    position: int
+    cancelled_by: str | None
+    stack: tuple[str, ...]
+
+
 class Tasks(Struct, frozen=True):
     """Every task that runs or waits, and those that did not end when their owner closed."""
 
-    tasks: list[JobInfo]
-    abandoned: list[JobInfo]
+    tasks: list[TaskInfo]
+    abandoned: list[TaskInfo]
 
 
 class Live2dModel(Struct, frozen=True):

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from greenroom.live.rooms import Rooms
 from greenroom.server.metrics import Metrics
-from greenroom.server.operations import Alive, NotReady, Ready, Statistics, Tasks
+from greenroom.server.operations import Alive, NotReady, Ready, Statistics, TaskInfo, Tasks
 from greenroom.server.pressure import Pressure
 from greenroom.server.security.visitor import ops_allowed
 from greenroom.sessions.services import Services
@@ -89,7 +89,7 @@ class Status:
             return refused
         stacks = request.query_params.get("stacks") == "1"
         infos = await census(self._root, stacks=stacks, limit=10_000)
-        return _json(Tasks(infos, list(abandoned())))
+        return _json(Tasks([TaskInfo(*info) for info in infos], [TaskInfo(*info) for info in abandoned()]))
 
 
 def _json(value: Struct, status: int = 200) -> Response:

@@ -10,17 +10,8 @@
 Standard library only; works with asyncio and uvloop. See docs/owning-tasks.md.
 """
 
-from ._census import (
-    CloseReport,
-    JobInfo,
-    LoggingObserver,
-    Observer,
-    ScopeStatistics,
-    abandoned,
-    abandoned_jobs,
-    census,
-    find_job,
-)  # fmt: skip
+from ._census import JobInfo, LoggingObserver, Observer, ScopeStatistics, abandoned, abandoned_jobs, census
+from ._close import CloseReport
 from ._errors import ForeignTask, JobCancelled, ScopeClosed, ScopeFull, TaskCoreError
 from ._job import AnyJob, Job, Policy, QueuedJob, State, await_stack, current_job
 from ._scope import TaskScope
@@ -30,6 +21,5 @@ from ._strict import StrictFactory, strict
 __all__ = [
     "AnyJob", "CloseReport", "ForeignTask", "Job", "JobCancelled", "JobInfo", "LatestSlot", "LoggingObserver",
     "Observer", "Policy", "QueuedJob", "ScopeClosed", "ScopeFull", "ScopeStatistics", "State", "StrictFactory",
-    "TaskCoreError", "TaskScope", "abandoned", "abandoned_jobs", "await_stack", "census", "current_job",
-    "find_job", "strict",
+    "TaskCoreError", "TaskScope", "abandoned", "abandoned_jobs", "await_stack", "census", "current_job", "strict",
 ]  # fmt: skip

@@ -15,9 +15,9 @@ Record = QueuedJob[Any]
 class Admission:
     """The bounds and the queue of one scope; leaving from the middle is as cheap as from the front."""
 
-    def __init__(self, max_waiting: int, max_waiting_per_key: int) -> None:
+    def __init__(self, max_waiting: int, max_waiting_per_key: int | None) -> None:
         self.max_waiting = max_waiting
-        self.max_waiting_per_key = max_waiting_per_key
+        self.max_waiting_per_key = max_waiting if max_waiting_per_key is None else max_waiting_per_key
         self.waiting = 0
         self.keys: dict[Hashable, OrderedDict[Record, None]] = {}
         """All alive of a key. The first is its holder, running or in the queue; the others wait for its end."""
@@ -70,6 +70,14 @@ class Admission:
             self.queue[place] = next(iter(alive))
         if record.job is None:
             self.waiting -= 1
+
+    def clear(self) -> list[Record]:
+        """Nothing waits any more, and nothing holds its key; returns those that waited."""
+        waiting = list(self.records()) if self.waiting else []
+        self.waiting = 0
+        self.queue.clear()
+        self.keys.clear()
+        return waiting
 
     def records(self) -> Iterator[Record]:
         """All that wait: first those in line for room, in order, then those behind one of their key."""

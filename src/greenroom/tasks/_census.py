@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ._job import AnyJob, Job, State, await_stack, log
 
 if TYPE_CHECKING:
+    from ._close import CloseReport
     from ._scope import TaskScope
 
 SLICE = 250
@@ -21,8 +20,7 @@ _abandoned: dict[Job[Any], None] = {}
 """Kept until they end: without a last reference, Python would destroy a task in the middle of its work."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobInfo:
+class JobInfo(NamedTuple):
     """One job at one moment. `age` in seconds; `position` is its place in the queue, from 1, 0 if running."""
 
     owner: str
@@ -62,32 +60,6 @@ class ScopeStatistics:
     submitters: int
 
 
-@dataclass(frozen=True, slots=True)
-class CloseReport:
-    """What closing a scope found. Counts cover the scope and everything under it; `seconds` is wall time."""
-
-    scope: str
-    reason: str
-    seconds: float
-    ended: int
-    """Jobs that were running when the close began and ended within the deadline."""
-    dropped: int
-    """Jobs that were waiting and never began."""
-    abandoned: tuple[JobInfo, ...]
-    scopes: int
-
-    @property
-    def clean(self) -> bool:
-        return not self.abandoned
-
-    def __str__(self) -> str:
-        text = (
-            f"{self.scope} closed ({self.reason}) in {self.seconds * 1000:.1f} ms: "
-            f"{self.ended} jobs ended, {self.dropped} dropped, {len(self.abandoned)} abandoned"
-        )
-        return text + "".join(f"\n  abandoned {info}" for info in self.abandoned)
-
-
 class Observer(Protocol):
     """Told at once about what nobody else would hear of; inherited by child scopes. Must not raise."""
 
@@ -110,12 +82,6 @@ def info_of(job: AnyJob[Any], position: int = 0, stack: bool = False) -> JobInfo
     return JobInfo(job.scope.path, job.name, job.site, job.state, job.age, position, job.cancelled_by, frames)
 
 
-def give_up(job: Job[Any]) -> JobInfo:
-    """Remember an abandoned job until it ends."""
-    _abandoned[job] = None
-    return info_of(job, stack=True)
-
-
 def late_end(job: Job[Any]) -> None:
     """An abandoned job has ended after all; an error of it is not lost."""
     _abandoned.pop(job, None)
@@ -135,6 +101,13 @@ def abandoned() -> tuple[JobInfo, ...]:
     return tuple(info_of(job, stack=True) for job in abandoned_jobs())
 
 
+def give_up(job: Job[Any]) -> JobInfo:
+    """Remember an abandoned job until it ends."""
+    _abandoned[job] = None
+    job.add_done_callback(late_end)
+    return info_of(job, stack=True)
+
+
 async def census(scope: TaskScope, *, stacks: bool = False, limit: int = 100_000) -> list[JobInfo]:
     """All running and waiting jobs of a scope and everything under it, at most `limit`.
 
@@ -142,32 +115,13 @@ async def census(scope: TaskScope, *, stacks: bool = False, limit: int = 100_000
     loop runs between slices, so jobs may end meanwhile: those are left out.
     """
     infos: list[JobInfo] = []
-    for looked, (job, position) in enumerate(_jobs(scope, limit), 1):
-        if looked % SLICE == 0:
+    for passed, owner in enumerate(scope.walk(), 1):
+        if passed % SLICE == 0:
             await asyncio.sleep(0)
-        if len(infos) >= limit:
-            break
-        if not job.done():
-            infos.append(info_of(job, position, stacks))
+        jobs: list[AnyJob[Any]] = [*owner.running, *owner.waiting_jobs(limit)]
+        for place, job in enumerate(jobs, 1 - owner.load[0]):
+            if len(infos) < limit and not job.done():
+                infos.append(info_of(job, max(place, 0), stacks))
+                if len(infos) % SLICE == 0:
+                    await asyncio.sleep(0)
     return infos
-
-
-async def find_job(scope: TaskScope, id: str) -> AnyJob[Any] | None:
-    """The job with this id that runs or waits under a scope, or was abandoned; None if it has ended.
-
-    The loop runs between slices of the search.
-    """
-    given_up = ((job, 0) for job in abandoned_jobs())
-    for looked, (job, _) in enumerate(chain(given_up, _jobs(scope, 100_000)), 1):
-        if looked % SLICE == 0:
-            await asyncio.sleep(0)
-        if job.id == id and not job.done():
-            return job
-    return None
-
-
-def _jobs(scope: TaskScope, most_waiting: int) -> Iterator[tuple[AnyJob[Any], int]]:
-    """Each job of a tree, with its place in the queue of its scope."""
-    for owner in tuple(scope.walk()):
-        yield from ((job, 0) for job in tuple(owner._running))
-        yield from ((job, place) for place, job in enumerate(owner.waiting_jobs(most_waiting), 1))

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ._admission import Admission
-from ._census import CloseReport, JobInfo
+from ._census import JobInfo
 from ._job import Job, current_job
 
 if TYPE_CHECKING:
@@ -28,6 +27,31 @@ PLAN = (0.0, *(0.5**k for k in range(6, 0, -1)), 0.75)
 """When something is due, as the part of the time that is left then; the last is the first."""
 
 _cancel: Callable[[asyncio.Task[Any]], bool] = cast("Any", asyncio.Task).cancel
+
+
+class CloseReport(NamedTuple):
+    """What closing a scope found. Counts cover the scope and everything under it; `seconds` is wall time."""
+
+    scope: str
+    reason: str
+    seconds: float
+    ended: int
+    """Jobs that were running when the close began and ended within the deadline."""
+    dropped: int
+    """Jobs that were waiting and never began."""
+    abandoned: tuple[JobInfo, ...]
+    scopes: int
+
+    @property
+    def clean(self) -> bool:
+        return not self.abandoned
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.scope} closed ({self.reason}) in {self.seconds * 1000:.1f} ms: "
+            f"{self.ended} jobs ended, {self.dropped} dropped, {len(self.abandoned)} abandoned"
+        )
+        return text + "".join(f"\n  abandoned {info}" for info in self.abandoned)
 
 
 class Closing:
@@ -46,16 +70,11 @@ class Closing:
         self._lost: list[JobInfo] = []
         scope._closing, scope.closed_by = self, told
         scope.open, scope._room = False, 0
-        line = scope._line
-        self._found = {"ended": 0, "dropped": line.waiting, "scopes": 1}
-        if line.keys or line.queue:
-            scope._line = Admission(0, 0)
-            scope._counts["dropped"] += line.waiting
-            for record in list(line.records()):
-                record.leave(None, told)
-            for alive in line.keys.values():
-                if (timer := next(iter(alive)).timer) is not None:
-                    timer.cancel()
+        dropped = scope._line.clear()
+        for record in dropped:
+            record.leave(None, told)
+        scope._counts["dropped"] += len(dropped)
+        self._found = {"ended": 0, "dropped": len(dropped), "scopes": 1}
 
     async def run(self, timeout: float) -> CloseReport:
         """Begin, or shorten the deadline, and wait for the report. Cancelling this does not stop it."""
@@ -145,8 +164,8 @@ class Closing:
         self.report = CloseReport(scope.path, self._reason, seconds, ended, dropped, lost, scopes)
         if self._done is not None:
             self._done.set_result(None)
-        if scope._executor is not None:
-            scope._executor.shutdown(wait=False, cancel_futures=True)
+        if scope._pool is not None:
+            scope._pool.shutdown(wait=False)
         scope._tell(scope._observer.scope_closed, self.report)
         if parent is None:
             return None

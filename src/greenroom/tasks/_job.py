@@ -11,12 +11,11 @@ import asyncio
 import gc
 import logging
 import sys
-import threading
 from collections.abc import Callable, Coroutine, Generator, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import InitVar, dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from time import monotonic
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar, cast, get_args
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Work = Callable[..., Coroutine[Any, Any, T]] | Coroutine[Any, Any, T]
+Dispose = Callable[[Any], object] | None
 Policy = Literal["restart", "drop", "queue", "keep_latest"]
 OnClose = Literal["cancel", "finish"]
 State = Literal["waiting", "running", "cancelling", "finished", "failed", "cancelled", "dropped"]
@@ -38,6 +38,8 @@ watchers: list[object] = []
 """The strict factories that are on: while there are any, each job's context names its owner."""
 OPAQUE = {"async_generator_asend", "async_generator_athrow", "anext_awaitable", "coroutine_wrapper"}
 STEPS = {*OPAQUE, "async_generator", "coroutine"}
+_sites: dict[tuple[int, int], tuple[CodeType, str]] = {}
+"""Known creation sites, by the id of the code, whose hash is dear; it is kept, so that the id stays its own."""
 
 
 class Options(TypedDict, total=False):
@@ -55,11 +57,16 @@ class Named(Options, total=False):
     name: str
 
 
-@lru_cache(maxsize=4096)
 def site_text(code: CodeType, lasti: int) -> str:
-    """Resolve a creation site to `file:line in function`; done when somebody looks, not at each start."""
-    lines = (number for start, end, number in code.co_lines() if start <= lasti < end)
-    return f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_qualname}"
+    """A creation site as `file:line in function`: resolved when somebody looks, not at each start."""
+    known = _sites.get((id(code), lasti))
+    if known is None:
+        lines = (number for start, end, number in code.co_lines() if start <= lasti < end)
+        known = code, f"{code.co_filename}:{next(lines, code.co_firstlineno)} in {code.co_qualname}"
+        if len(_sites) >= 4096:
+            _sites.clear()
+        _sites[id(code), lasti] = known
+    return known[1]
 
 
 def cancelled_here() -> str:
@@ -273,21 +280,21 @@ class QueuedJob(_Described, Generic[T]):
             self._left = self._left or asyncio.get_running_loop().create_future()
             await asyncio.wait((self._left,), timeout=timeout)
 
-    async def _await(self) -> T:
-        try:
-            await self.wait()
-        except asyncio.CancelledError:
-            self.cancel("the task that awaited it was cancelled")
-            raise
+    def __await__(self) -> Generator[Any, Any, T]:
+        yield from self.until(self.wait(), "the task that awaited it").__await__()
         return self.result()
 
-    def __await__(self) -> Generator[Any, Any, T]:
-        return self._await().__await__()
+    async def until(self, waited: Coroutine[Any, Any, object], who: str) -> None:
+        """Wait; if the one who does is cancelled, cancel the job."""
+        try:
+            await waited
+        except asyncio.CancelledError:
+            self.cancel(f"{who} was cancelled")
+            raise
 
     def work(self) -> Coroutine[Any, Any, T]:
         """What its task runs."""
-        simple = asyncio.iscoroutine(self.fn) and self.timeout is None
-        return cast("Coroutine[Any, Any, T]", self.fn) if simple else _work(self.fn, self.args, self.timeout)
+        return _work(self.fn, self.args, self.timeout)
 
     def leave(self, job: Job[T] | None, why: str | None = None) -> None:
         """It begins as this task, or never does, and this is why."""
@@ -299,7 +306,7 @@ class QueuedJob(_Described, Generic[T]):
 
     def release(self) -> None:
         """Let go of the work; a coroutine that never ran is closed, so that Python does not warn about it."""
-        if asyncio.iscoroutine(self.fn):
+        if not callable(self.fn) and asyncio.iscoroutine(self.fn):
             self.fn.close()
         if self.timer is not None:
             self.timer.cancel()
@@ -326,32 +333,24 @@ async def _work(fn: Any, args: tuple[Any, ...], seconds: float | None) -> Any:
         raise
 
 
-async def in_thread(
-    root: TaskScope, fn: Callable[..., T], args: tuple[Any, ...], dispose: Callable[[T], object] | None
-) -> T:
+async def in_thread(root: TaskScope, fn: Callable[..., T], args: tuple[Any, ...], dispose: Dispose) -> T:
     """Run blocking `fn(*args)` in the pool of `root`.
 
     A thread cannot be cancelled: when the job is, the call goes on without it. What it gives late may hold a
     model or a connection, so it is disposed of, in a thread, never on the loop.
     """
-    if root._executor is None:
-        root._executor = ThreadPoolExecutor(root.threads, thread_name_prefix=root.name)
-    call = root._executor.submit(fn, *args)
+    pool = root._pool = root._pool or ThreadPoolExecutor(root.threads, thread_name_prefix=root.name)
+    call = pool.submit(fn, *args)
     try:
         return await asyncio.wrap_future(call)
     except asyncio.CancelledError:
         if not call.cancel():
-            call.add_done_callback(partial(_throw_away, root.path, dispose, threading.get_ident()))
+            # Asked for by the pool: if the call ended in this very moment, it is thrown away at once.
+            pool.submit(call.add_done_callback, partial(_throw_away, root.path, dispose))
         raise
 
 
-def _throw_away(
-    owner: str, dispose: Callable[[Any], object] | None, loop: int | None, call: Future[Any]
-) -> None:
-    if threading.get_ident() == loop:
-        # It ended in this very moment: not here, for disposing may block.
-        threading.Thread(target=_throw_away, args=(owner, dispose, None, call), daemon=True).start()
-        return
+def _throw_away(owner: str, dispose: Dispose, call: Future[Any]) -> None:
     try:
         result = call.result()
         if dispose is not None:

@@ -12,22 +12,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from itertools import islice
 from time import monotonic as _monotonic
-from types import CoroutineType
+from types import CodeType, CoroutineType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from ._admission import Admission
-from ._census import CloseReport, JobInfo, LoggingObserver, Observer, ScopeStatistics, give_up, late_end
-from ._close import Closing
+from ._census import JobInfo, LoggingObserver, Observer, ScopeStatistics, give_up
+from ._close import CloseReport, Closing
 from ._errors import JobCancelled, ScopeClosed, ScopeFull
 from ._job import AnyJob, Job, Named, Options, QueuedJob, Work, context_of, in_thread, log, name_of, watchers
 
 T = TypeVar("T")
-NO_LIMIT = sys.maxsize
 _frame = sys._getframe
 _running_loop = asyncio.get_running_loop
 
@@ -69,23 +67,21 @@ class TaskScope:
             raise ScopeClosed(f"{parent.path} is closed: no child {name!r} can live in it")
         self.name = name
         self.parent = parent
+        self.root: TaskScope = self if parent is None else parent.root
         self.open: bool = True
         self.closed_by: str | None = None
         self.created = _monotonic()
         self.threads = threads
-        self._executor: ThreadPoolExecutor | None = None
+        self._pool: ThreadPoolExecutor | None = None
         self._running: set[Job[Any]] = set()
-        self._room: int = NO_LIMIT if max_running is None else max_running
-        self._line: Admission = Admission(
-            max_waiting, NO_LIMIT if max_waiting_per_key is None else max_waiting_per_key
-        )
+        self._room: int = sys.maxsize if max_running is None else max_running
+        self._line: Admission = Admission(max_waiting, max_waiting_per_key)
         self._started = 0
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._submitters = 0
         self._children: set[TaskScope] = set()
         self._closing: Closing | None = None
         self.path: str = name if parent is None else f"{parent.path}/{name}"
-        self.depth: int = 0 if parent is None else parent.depth + 1
         inherited = 5.0 if parent is None else parent.close_timeout
         self.close_timeout: float = inherited if close_timeout is None else close_timeout
         self._observer: Observer = observer or (LoggingObserver() if parent is None else parent._observer)
@@ -95,13 +91,6 @@ class TaskScope:
     def child(self, name: str, **limits: Unpack[Limits]) -> TaskScope:
         """A scope inside this one; takes the limits of the constructor. Raises `ScopeClosed`."""
         return TaskScope(name, parent=self, **limits)
-
-    @property
-    def root(self) -> TaskScope:
-        scope = self
-        while scope.parent is not None:
-            scope = scope.parent
-        return scope
 
     @property
     def running(self) -> frozenset[Job[Any]]:
@@ -120,35 +109,28 @@ class TaskScope:
         """Its own jobs that have not begun, at most `limit`, in order."""
         return list(islice(self._line.records(), limit))
 
-    def walk(self) -> Iterator[TaskScope]:
+    def walk(self) -> list[TaskScope]:
         """This scope and all under it, parents first."""
-        todo: list[TaskScope] = [self]
-        while todo:
-            scope = todo.pop()
-            yield scope
-            todo.extend(scope._children)
+        found: list[TaskScope] = [self]
+        for scope in found:  # It grows meanwhile.
+            found.extend(scope._children)
+        return found
 
     def statistics(self) -> ScopeStatistics:
         """Counts of this scope and everything that lives or lived under it."""
         total = Counter[str]()
         for scope in self.walk():
-            running, waiting = scope.load
-            total.update(
-                scope._counts, running=running, waiting=waiting, started=scope._started, scopes=1,
-                submitters=scope._submitters,
-            )  # fmt: skip
+            total.update(scope._counts, scopes=1, started=scope._started, submitters=scope._submitters)
+            total.update(running=len(scope._running), waiting=scope._line.waiting)
         ended_badly = total["failed"] + total["timed_out"] + total["cancelled"] + total["abandoned"]
         total["finished"] = total["started"] - total["running"] - ended_badly
-        return ScopeStatistics(**{field.name: total[field.name] for field in fields(ScopeStatistics)})
+        return ScopeStatistics(**{name: total[name] for name in ScopeStatistics.__slots__})
 
     def __repr__(self) -> str:
-        closed = self._closing is not None and self._closing.report is not None
-        state = "open" if self.open else "closed" if closed else "closing"
+        state = "open" if self.open else "closed" if self._closing and self._closing.report else "closing"
         return f"<TaskScope {self.path} {state}, {len(self._running)} running, {self._line.waiting} waiting>"
 
-    def start(
-        self, fn: Work[T], /, *args: Any, name: str | None = None, **options: Unpack[Options]
-    ) -> AnyJob[T]:
+    def start(self, fn: Work[T], /, *args: Any, name: str = "", **options: Unpack[Options]) -> AnyJob[T]:
         """Run `fn(*args)` in the background; at once if there is room, else later and in order.
 
         Args:
@@ -166,21 +148,13 @@ class TaskScope:
         """
         caller = _frame(1)
         if not options and len(self._running) < self._room and not self._line.queue:
-            # The common case, written out: it costs about as much as a bare create_task (benchmarks/tasks).
+            # The common case needs no record, and costs about as much as a bare create_task.
             coro: Coroutine[Any, Any, T] = fn if type(fn) is CoroutineType else fn(*args)  # type: ignore
             name = name or getattr(fn, "__name__", None) or name_of(fn)  # pyright: ignore
             context = context_of(self) if watchers else None
             job = Job(coro, loop=_running_loop(), name=name, context=context)
-            job.scope = self
-            job.record = None
-            job._code = caller.f_code
-            job._lasti = caller.f_lasti
-            job.created = _monotonic()
-            self._running.add(job)
-            self._started += 1
-            job.add_done_callback(_ended)
-            return job
-        return self._admit(QueuedJob(self, fn, args, caller, name or "", **options))
+            return self._own(job, caller.f_code, caller.f_lasti)
+        return self._admit(QueuedJob(self, fn, args, caller, name, **options))
 
     def submit(self, fn: Work[T], /, *args: Any, **options: Unpack[Named]) -> Coroutine[Any, Any, AnyJob[T]]:
         """`await` it: `start` that waits for room instead of raising `ScopeFull`; first come, first served.
@@ -241,6 +215,8 @@ class TaskScope:
 
     def _displace(self, holder: QueuedJob[Any], job: Job[Any], reason: str, stage: int = 0) -> None:
         """Cancel the holder of a key, once more after half of the closing time, and give it up at its end."""
+        if job.done() or not self.open:
+            return  # Its end is about to be noted, or what closes the scope sees to it.
         if stage == 2:
             self._lose(job)
         elif stage or holder.timer is None:
@@ -249,17 +225,20 @@ class TaskScope:
             later = _running_loop().call_later
             holder.timer = later(self.close_timeout / 2, self._displace, holder, job, reason, stage + 1)
 
-    def _begin(self, record: QueuedJob[T]) -> Job[T]:
-        job = Job(record.work(), loop=_running_loop(), name=record.name, context=record.context)
+    def _own(self, job: Job[T], code: CodeType, lasti: int, record: QueuedJob[T] | None = None) -> Job[T]:
         job.scope = self
         job.record = record
-        job._code = record._code
-        job._lasti = record._lasti
+        job._code = code
+        job._lasti = lasti
         job.created = _monotonic()
         self._running.add(job)
         self._started += 1
         job.add_done_callback(_ended)
-        record.leave(job)
+        return job
+
+    def _begin(self, record: QueuedJob[T]) -> Job[T]:
+        job = Job(record.work(), loop=_running_loop(), name=record.name, context=record.context)
+        record.leave(self._own(job, record._code, record._lasti, record))
         return job
 
     async def _submit(self, record: QueuedJob[T]) -> AnyJob[T]:
@@ -269,10 +248,7 @@ class TaskScope:
         self._admit(record, beyond=True)
         self._submitters += 1
         try:
-            await record.leaves_queue()
-        except asyncio.CancelledError:
-            record.cancel("its submitter was cancelled")
-            raise
+            await record.until(record.leaves_queue(), "its submitter")
         finally:
             self._submitters -= 1
         if record.job is not None:
@@ -285,13 +261,12 @@ class TaskScope:
         record.delivered = True
         try:
             await self._submit(record)
-            await record.wait()
+            await record.until(record.wait(), "its caller")
         except asyncio.CancelledError:
             record.delivered = False
-            error = None if record.job is None or record.job in self._running else record.job._exception
-            if not record.cancel("its caller was cancelled") and error is not None:
-                # It failed in the very tick in which its caller was cancelled.
-                self._tell(self._observer.job_failed, record.job, error)
+            if (job := record.job) is not None and job.state == "failed" and job not in self._running:
+                # It had failed in the very tick in which its caller was cancelled.
+                self._tell(self._observer.job_failed, job, job._exception)
             await record.wait()
             raise
         try:
@@ -327,6 +302,7 @@ class TaskScope:
 
     def _lose(self, job: Job[Any]) -> JobInfo:
         """Give up waiting for a job that swallows its cancellation: count it, report it, go on without it."""
+        job.remove_done_callback(_ended)
         info = give_up(job)
         self._running.discard(job)
         self._counts["abandoned"] += 1
@@ -367,11 +343,7 @@ class TaskScope:
 def _ended(job: Job[Any]) -> None:
     """Each job's done-callback."""
     scope, record = job.scope, job.record
-    try:
-        scope._running.remove(job)
-    except KeyError:
-        late_end(job)
-        return
+    scope._running.discard(job)
     if job.cancelled():
         scope._counts["cancelled"] += 1
     elif job._exception is not None:

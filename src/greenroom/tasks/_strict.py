@@ -31,9 +31,19 @@ Origin = tuple[str, str, float]
 
 
 class StrictFactory:
-    """What `strict` returns: a context manager, or `install` it on a loop and `uninstall` it."""
+    """Catch tasks that no scope owns, also those that libraries create. Also called `strict`.
 
-    def __init__(self, policy: StrictPolicy, allow: Iterable[str]) -> None:
+    >>> with strict("raise", allow=["uvicorn.*", "anyio.*"]): ...
+    >>> strict().install(loop)
+
+    Args:
+        policy: `report` logs each line once, `allow` only charges them to the current owner, `adopt` makes
+            them jobs of the current owner (beyond its `max_running`; it cancels them when it closes), `raise`
+            refuses them with `ForeignTask`.
+        allow: patterns of module names that may create tasks.
+    """
+
+    def __init__(self, policy: StrictPolicy = "report", allow: Iterable[str] = ()) -> None:
         self.policy = policy
         self.allow = tuple(allow)
         self.created = 0
@@ -135,19 +145,7 @@ class StrictFactory:
         return None if any(fnmatchcase(_module(frame), pattern) for pattern in self.allow) else frame
 
 
-def strict(policy: StrictPolicy = "report", allow: Iterable[str] = ()) -> StrictFactory:
-    """Catch tasks that no scope owns, also those that libraries create.
-
-    >>> with strict("raise", allow=["uvicorn.*", "anyio.*"]): ...
-    >>> strict().install(loop)
-
-    Args:
-        policy: `report` logs each line once, `allow` only charges them to the current owner, `adopt` makes
-            them jobs of the current owner (beyond its `max_running`; it cancels them when it closes), `raise`
-            refuses them with `ForeignTask`.
-        allow: patterns of module names that may create tasks.
-    """
-    return StrictFactory(policy, allow)
+strict = StrictFactory
 
 
 def _plain_task(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:

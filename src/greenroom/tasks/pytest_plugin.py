@@ -43,7 +43,7 @@ async def no_tasks_left() -> AsyncGenerator[None]:
     except RuntimeError:
         yield  # trio
         return
-    began, watch = monotonic(), _Watch("allow", ())
+    began, watch = monotonic(), _Watch("allow")
 
     def left() -> dict[asyncio.Task[Any], JobInfo]:
         jobs = [task for task in asyncio.all_tasks() if isinstance(task, Job)]

@@ -14,6 +14,7 @@ from greenroom.server.ops.tree import (
     TASKS_OF_ONE,
     BadCursor,
     abandoned_tasks,
+    find_job,
     kind_of,
     short_file,
     short_reason,
@@ -21,7 +22,7 @@ from greenroom.server.ops.tree import (
     tree_page,
     with_code,
 )
-from greenroom.tasks import TaskScope, find_job
+from greenroom.tasks import TaskScope
 
 
 async def forever() -> None:
@@ -189,6 +190,23 @@ async def test_the_loop_gets_its_turn_whatever_the_shape(of_the_root: int) -> No
         await beats.wait()
         told = sum(1 + len(owner.tasks) for owner in page.owners)
         assert turns >= told // SLICE - 1
+
+
+@virtual
+async def test_a_job_is_found_by_its_id() -> None:
+    """Whether it runs or waits, wherever it lives; ids are never used twice."""
+    async with TaskScope("app") as root:
+        page = root.child("page", max_running=1, max_waiting=1)
+        running, waiting = page.start(forever), page.start(forever)
+        assert running.id != waiting.id
+        assert await find_job(root, running.id) is running
+        assert await find_job(root, waiting.id) is waiting
+        running.cancel()
+        await ticks()
+        begun = waiting.job  # type: ignore[union-attr]
+        assert begun is not None
+        assert await find_job(root, running.id) is None
+        assert await find_job(root, begun.id) is begun
 
 
 @virtual

@@ -28,9 +28,8 @@ from greenroom.server.ops.messages import (
 )
 from greenroom.server.ops.room import OpsRoom
 from greenroom.server.ops.soak import SoakRefused
-from greenroom.server.ops.tree import BadCursor, stack_of, tree_page, with_code
+from greenroom.server.ops.tree import BadCursor, find_job, stack_of, tree_page, with_code
 from greenroom.server.security.visitor import ops_allowed
-from greenroom.tasks import find_job
 
 log = structlog.stdlib.get_logger("greenroom.server")
 

@@ -10,6 +10,7 @@ import asyncio
 import linecache
 import re
 from collections.abc import Iterator
+from itertools import chain
 from operator import attrgetter
 from pathlib import PurePath
 from time import monotonic, time
@@ -23,6 +24,7 @@ SLICE = 100
 TASKS_OF_ONE = 200
 """Tasks listed of one owner; of more only the number is told."""
 MOST_ABANDONED = 200
+MOST_WAITING = 100_000
 ROOTS = ("site-packages", "dist-packages", "src")
 _birth = attrgetter("created")
 
@@ -55,7 +57,7 @@ async def tree_page(root: TaskScope, after: str | None, limit: int) -> OpsTree:
             room = 0
             left_off += 1 + sum(scope.load)
             continue
-        owner = _owner(scope, max(0, min(shown, room - 1)))
+        owner = _owner(scope, len(key) - 1, max(0, min(shown, room - 1)))
         room -= 1 + len(owner.tasks)
         left_off += owner.tasks_left_off
         owners.append(owner)
@@ -85,7 +87,7 @@ def _key_of(text: str) -> Key:
     return tuple(int(part, 16) for part in text.split("."))
 
 
-def _owner(scope: TaskScope, shown: int) -> OpsOwner:
+def _owner(scope: TaskScope, depth: int, shown: int) -> OpsOwner:
     running, waiting = scope.load
     jobs: list[AnyJob[Any]] = [*sorted(scope.running, key=_birth)[:shown]]
     jobs += scope.waiting_jobs(shown - len(jobs))
@@ -94,7 +96,7 @@ def _owner(scope: TaskScope, shown: int) -> OpsOwner:
         path=scope.path,
         name=scope.name,
         kind=kind_of(scope.name),
-        depth=scope.depth,
+        depth=depth,
         age_s=_age(scope.created),
         open=scope.open,
         running=running,
@@ -133,6 +135,17 @@ def abandoned_tasks() -> list[OpsAbandoned]:
         )
         for job in abandoned_jobs()[:MOST_ABANDONED]
     ]
+
+
+async def find_job(root: TaskScope, id: str) -> AnyJob[Any] | None:
+    """The task with this id that runs or waits under a scope, or was abandoned; None if it has ended."""
+    alive = ([*scope.running, *scope.waiting_jobs(MOST_WAITING)] for scope in root.walk())
+    for looked, job in enumerate(chain(abandoned_jobs(), chain.from_iterable(alive)), 1):
+        if looked % SLICE == 0:
+            await asyncio.sleep(0)
+        if job.id == id and not job.done():
+            return job
+    return None
 
 
 def stack_of(job: AnyJob[Any]) -> tuple[OpsStack, list[tuple[str, int]]]:
