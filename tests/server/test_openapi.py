@@ -15,9 +15,10 @@ from starlette.routing import Match, Mount, Route, WebSocketRoute
 from greenroom.config.settings import Settings
 from greenroom.server.lifetime import Lifetime
 from greenroom.server.openapi import ApiRoute, document
-from greenroom.server.operations import LIVE
+from greenroom.server.operations import LIVE, TaskInfo
 from greenroom.server.security.admission import PUBLIC
 from greenroom.server.security.login_desk import OPERATIONS as DESK
+from greenroom.tasks import JobInfo
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 Document = dict[str, Any]
@@ -141,3 +142,8 @@ async def test_a_head_has_no_body() -> None:
     assert found["get"]["responses"].keys() == found["head"]["responses"].keys()
     assert "content" in found["get"]["responses"]["200"]
     assert "content" not in found["head"]["responses"]["200"]
+
+
+def test_tasks_are_told_by_the_names_of_the_core() -> None:
+    """The answer of /ops/tasks.json is filled from the census by position: the names must be the same."""
+    assert TaskInfo.__struct_fields__ == JobInfo._fields
