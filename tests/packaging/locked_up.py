@@ -11,7 +11,6 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,7 +48,7 @@ class LockedUp:
     """Starts `python -m greenroom ARGUMENTS`; `folder/data` is all it can write to.
 
     Args:
-        folder: gets the data folder and the log.
+        folder: gets the data folder and the log; everybody must be able to enter it.
         arguments: of the program.
         environ: what the image sets; nothing of ours is passed on.
     """
@@ -69,9 +68,6 @@ class LockedUp:
         self.data.mkdir()
         os.chown(self.data, UID, UID)
         self.data.chmod(0o700)
-        for parent in (self.folder, *self.folder.parents):
-            if parent.stat().st_uid == os.geteuid() and parent.is_relative_to(tempfile.gettempdir()):
-                parent.chmod(parent.stat().st_mode | 0o055)
         # The interpreter may be in a home that strangers cannot enter: it is shown in another place.
         self._shown = {
             "python": sys.base_prefix, "site": sysconfig.get_path("purelib"), "src": str(ROOT / "src"),

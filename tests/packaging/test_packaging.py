@@ -12,7 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic, sleep
@@ -157,6 +159,14 @@ def test_systemd_rates_the_unit() -> None:
     assert float(level[1]) <= 1.5
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that everybody may enter, which pytest's own are not: it shuts them again whenever a run begins."""
+    with tempfile.TemporaryDirectory(prefix="greenroom-packaging-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 # -- what it does --------------------------------------------------------------------------------------------------
 
 
@@ -182,21 +192,19 @@ def address(server: LockedUp, seconds: float = 30) -> str:
 
 
 @pytest.mark.parametrize("command", [container_command(), unit_command()], ids=["container", "systemd"])
-def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
+def test_it_runs_without_rights(folder: Path, command: list[str]) -> None:
     """As an unknown user without a capability, on a read-only system: it serves, keeps its data, and stops in order."""
-    (tmp_path / "token").write_text(TOKEN, encoding="utf-8")
-    shutil.chown(tmp_path / "token", UID, UID)
-    (tmp_path / "token").chmod(0o400)
+    (folder / "token").write_text(TOKEN, encoding="utf-8")
+    shutil.chown(folder / "token", UID, UID)
+    (folder / "token").chmod(0o400)
     places = {
-        "/data": str(tmp_path / "data"), "${STATE_DIRECTORY}": str(tmp_path / "data"), "12393": "0",
-        "/run/secrets/greenroom_token": str(tmp_path / "token"),
-        "${CREDENTIALS_DIRECTORY}/token": str(tmp_path / "token"),
+        "/data": str(folder / "data"), "${STATE_DIRECTORY}": str(folder / "data"), "12393": "0",
+        "/run/secrets/greenroom_token": str(folder / "token"),
+        "${CREDENTIALS_DIRECTORY}/token": str(folder / "token"),
     }  # fmt: skip
     of_container = command == container_command()
     given = {name: places.get(value, value) for name, value in container_environ().items()}
-    server = LockedUp(
-        tmp_path, [places.get(word, word) for word in command[1:]], given if of_container else {}
-    )
+    server = LockedUp(folder, [places.get(word, word) for word in command[1:]], given if of_container else {})
     assert server.writable() == ""
     assert server.run(*health_check(0)).returncode != 0
     server.start()
@@ -228,16 +236,16 @@ def test_it_runs_without_rights(tmp_path: Path, command: list[str]) -> None:
     assert TOKEN not in text
 
 
-def test_the_probe_finds_what_can_be_written(tmp_path: Path) -> None:
+def test_the_probe_finds_what_can_be_written(folder: Path) -> None:
     """The same user without the read-only system: otherwise the test above could not fail."""
-    server = LockedUp(tmp_path, [])
+    server = LockedUp(folder, [])
     inner = server.command("-c", PROBE, str(server.data))
     script = "\n".join(line for line in inner[-1].splitlines() if "remount" not in line)
     printed = subprocess.run([*inner[:-1], script], capture_output=True, text=True, check=True).stdout
     assert "/tmp" in printed.splitlines()
 
 
-def test_the_container_prepares_its_user_and_folder(tmp_path: Path) -> None:
+def test_the_container_prepares_its_user_and_folder(folder: Path) -> None:
     """The RUN lines of the last stage, in a view of the system in which only copies can change."""
     unshare = require("unshare")
     require("useradd")
@@ -246,12 +254,12 @@ def test_the_container_prepares_its_user_and_folder(tmp_path: Path) -> None:
     last = max(number for number, (name, _) in enumerate(steps()) if name == "FROM")
     lines = [rest for name, rest in steps()[last:] if name == "RUN"]
     assert len(lines) == 3
-    shutil.copytree("/etc", tmp_path / "etc", symlinks=True)
-    data = tmp_path / instruction("VOLUME").strip("/")
+    shutil.copytree("/etc", folder / "etc", symlinks=True)
+    data = folder / instruction("VOLUME").strip("/")
     script = "\n".join(
         [
             "mount --make-rprivate /",
-            f"mount --bind {shlex.quote(str(tmp_path / 'etc'))} /etc",
+            f"mount --bind {shlex.quote(str(folder / 'etc'))} /etc",
             *(
                 re.sub(r"(?<= )/data(?= |$)", str(data), line) if "install" in line else line
                 for line in lines
