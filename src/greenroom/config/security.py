@@ -142,4 +142,4 @@ class SecuritySettings(Section):
     max_sessions: int = Field(default=10_000, ge=1, le=1_000_000)
     """Log-ins remembered; the oldest goes first."""
     wrong_tokens_per_minute: int = Field(default=10, ge=1, le=10_000)
-    """From one address; after that it is not listened to until the minute is over."""
+    """Different ones, from one address; after that it is not listened to until the minute is over."""

@@ -165,8 +165,10 @@ def test_pictures_are_open_to_addresses_with_a_connection() -> None:
 def test_too_many_wrong_tokens_close_the_ears_for_a_minute() -> None:
     """For that address only; a session that is open there goes on."""
     rules = admission(token=TOKEN, wrong_tokens_per_minute=3)
-    wrong = {"authorization": "Bearer not-the-right-token", "address": "10.1.2.3"}
-    assert [answer(rules, knock(**wrong)) for _ in range(4)] == ["wrong-token"] * 3 + ["too-many-attempts"]
+    guesses = [
+        knock(authorization=f"Bearer not-the-right-token-{n}", address="10.1.2.3") for n in (1, 1, 2, 1, 3, 4)
+    ]
+    assert [answer(rules, guess) for guess in guesses] == ["wrong-token"] * 5 + ["too-many-attempts"]
     right = {"authorization": BEARER, "address": "10.1.2.3"}
     refused = judged(rules, knock(**right, now=59.0))
     assert isinstance(refused, Refusal)

@@ -74,18 +74,38 @@ def test_passes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_attempts_are_counted_by_address_and_minute() -> None:
     """A new minute begins with the first wrong token after the old one."""
     attempts = Attempts(2)
-    attempts.wrong("a", 0.0)
+    attempts.wrong("a", "one", 0.0)
     assert attempts.wait("a", 1.0) == 0
-    attempts.wrong("a", 30.0)
+    attempts.wrong("a", "two", 30.0)
     assert attempts.wait("a", 31.0) == pytest.approx(29.0)
     assert attempts.wait("b", 31.0) == 0
     assert attempts.wait("a", MINUTE) == 0
+    attempts.wrong("a", "three", MINUTE)
+    assert attempts.wait("a", MINUTE) == 0
 
 
-def test_attempts_remember_a_bounded_number_of_addresses() -> None:
-    """Whoever has many addresses pushes out his own old ones."""
+def test_the_same_wrong_token_counts_once() -> None:
+    """An old token that is tried for ever locks nobody out; guesses beside it are counted as ever."""
+    attempts = Attempts(3)
+    for second in range(200):
+        attempts.wrong("home", "the old token", float(second))
+        assert attempts.wait("home", float(second)) == 0
+    for guess in ("a", "b"):
+        attempts.wrong("home", guess, 200.0)
+    assert attempts.wait("home", 200.0) > 0
+    assert "the old token" not in repr(attempts._wrong)
+
+
+def test_attempts_remember_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of addresses and of tokens: whoever has many pushes out his own old ones."""
     attempts = Attempts(1)
     for number in range(MAX_ADDRESSES + 5):
-        attempts.wrong(str(number), 0.0)
+        attempts.wrong(str(number), "wrong", 0.0)
     assert attempts.wait("0", 1.0) == 0
     assert attempts.wait(str(MAX_ADDRESSES), 1.0) > 0
+    monkeypatch.setattr(keyring, "MAX_REMEMBERED", 100)
+    attempts = Attempts(40)
+    for number in range(200):
+        attempts.wrong(str(number // 40), str(number), 0.0)
+    assert attempts._remembered == sum(len(one.shown) for one in attempts._wrong.values()) <= 100
+    assert attempts.wait("4", 1.0) > 0

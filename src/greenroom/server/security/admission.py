@@ -155,7 +155,7 @@ class Admission:
         if len(shown) <= MAX_SHOWN:
             key = self.keyring.find(shown) or self.passes.find(shown, now)
         if key is None:
-            self.attempts.wrong(home, now)
+            self.attempts.wrong(home, shown, now)
             return Refusal(
                 "wrong-token", 401, "That is not a token of this server.", "Ask its owner for one."
             )

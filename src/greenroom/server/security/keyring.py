@@ -12,6 +12,10 @@ from hashlib import sha256
 from greenroom.config.tokens import Token
 
 MAX_ADDRESSES = 10_000
+MAX_REMEMBERED = 50_000
+"""Wrong tokens of all addresses together."""
+SHOWN_BYTES = 12
+"""Of a wrong token's digest, to tell it from others."""
 MAX_PASSES = 100
 MINUTE = 60.0
 
@@ -148,34 +152,49 @@ class Passes:
 
 
 @dataclass(slots=True)
-class _Count:
+class _Wrong:
     since: float
-    wrong: int = field(default=0)
+    shown: set[bytes] = field(default_factory=set[bytes])
 
 
 class Attempts:
-    """Wrong tokens per address and minute; an address with too many is not listened to until the minute is over."""
+    """Different wrong tokens per address and minute; with too many it is not listened to until the minute is over.
+
+    The same one again is no guess: a program with an old token that tries for ever locks out nobody who lives behind
+    the same router.
+    """
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
-        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._wrong: OrderedDict[str, _Wrong] = OrderedDict()
+        self._remembered = 0
 
     def wait(self, address: str, now: float) -> float:
         """Seconds until the address is listened to again; 0 if it is."""
-        count = self._counts.get(address)
-        if count is None:
+        found = self._wrong.get(address)
+        if found is None:
             return 0.0
-        if now - count.since >= MINUTE:
-            del self._counts[address]
+        if now - found.since >= MINUTE:
+            self._forget(address)
             return 0.0
-        return count.since + MINUTE - now if count.wrong >= self._per_minute else 0.0
+        return found.since + MINUTE - now if len(found.shown) >= self._per_minute else 0.0
 
-    def wrong(self, address: str, now: float) -> None:
+    def wrong(self, address: str, shown: str, now: float) -> None:
         """Count a wrong token."""
-        count = self._counts.get(address)
-        if count is None or now - count.since >= MINUTE:
-            count = self._counts[address] = _Count(now)
-        count.wrong += 1
-        self._counts.move_to_end(address)
-        while len(self._counts) > MAX_ADDRESSES:
-            self._counts.popitem(last=False)
+        found = self._wrong.get(address)
+        if found is not None and now - found.since >= MINUTE:
+            self._forget(address)
+            found = None
+        if found is None:
+            found = self._wrong[address] = _Wrong(now)
+        before = len(found.shown)
+        found.shown.add(digest(shown)[:SHOWN_BYTES])
+        self._remembered += len(found.shown) - before
+        self._wrong.move_to_end(address)
+        while len(self._wrong) > MAX_ADDRESSES or (
+            self._remembered > MAX_REMEMBERED and len(self._wrong) > 1
+        ):
+            self._forget(next(iter(self._wrong)))
+
+    def _forget(self, address: str) -> None:
+        self._remembered -= len(self._wrong.pop(address).shown)
