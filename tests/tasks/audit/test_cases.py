@@ -1,6 +1,7 @@
 """Small programs, each with one shape: found where it harms, silent where it does not.
 
-The programs stand in cases/positive.txt and cases/negative.txt. A positive one marks its findings
+The programs stand in cases/: positive.txt and negative.txt hold one shape each, the *_variants.txt the same
+defects as other people write them, and their sound twins. A positive one marks its findings
 (`#! GA001 error`) and must have exactly those; a negative one must have none of warning or error
 severity.
 """
@@ -42,8 +43,8 @@ def _load(name: str) -> list[Case]:
     return cases
 
 
-POSITIVE = _load("positive")
-NEGATIVE = _load("negative")
+POSITIVE = _load("positive") + _load("positive_variants")
+NEGATIVE = _load("negative") + _load("negative_variants")
 
 
 @pytest.mark.parametrize("case", POSITIVE, ids=lambda case: case.name)

@@ -18,8 +18,9 @@ from greenroom.tasks.audit.module import Module
 from greenroom.tasks.audit.rule_calls import blocking, unbounded_queues
 from greenroom.tasks.audit.rule_cancel import swallowed
 from greenroom.tasks.audit.rule_dropped import dropped, unbounded_waiters
-from greenroom.tasks.audit.rule_kept import kept_for_ever, not_cancelled
+from greenroom.tasks.audit.rule_kept import kept_for_ever
 from greenroom.tasks.audit.rule_maps import lookup_after_pop
+from greenroom.tasks.audit.rule_outlives import not_cancelled
 from greenroom.tasks.audit.rule_overwritten import overwritten
 from greenroom.tasks.audit.rule_polling import polling
 from greenroom.tasks.audit.rule_waits import close_without_deadline, errors_ignored

@@ -29,7 +29,7 @@ _END = _CLOSE | frozenset((
 _START = frozenset((
     "init", "start", "connect", "open", "run", "setup", "main", "aenter", "enter", "startup", "launch",
     "serve", "initialize", "begin", "prepare", "install", "load", "boot", "post", "attach", "listen",
-    "subscribe", "made", "running", "added", "spawn", "resume",
+    "subscribe", "made", "running", "added", "spawn", "resume", "accept", "accepted", "lifespan",
 ))  # fmt: skip
 
 
@@ -106,6 +106,15 @@ class Context:
                 if keyword.arg in {"target", "coro"} and isinstance(keyword.value, ast.Call):
                     found.add(called_name(keyword.value))
         return found
+
+    @cached_property
+    def run_to_end(self) -> set[str]:
+        """Names of functions that run_until_complete() runs in this file."""
+        return {
+            called_name(call.args[0])
+            for call in self.module.calls
+            if called_name(call) == "run_until_complete" and call.args
+        } - {""}
 
     @cached_property
     def call_counts(self) -> Counter[Function]:

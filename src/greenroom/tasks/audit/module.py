@@ -8,8 +8,9 @@ tree. Nothing is imported or run.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 SELF_NAMES = frozenset({"self", "cls"})
@@ -54,6 +55,17 @@ class Function:
         every += [extra for extra in (args.vararg, args.kwarg) if extra is not None]
         return {arg.arg for arg in every}
 
+    @property
+    def required(self) -> set[str]:
+        """Names of the positional parameters a caller must give."""
+        args = [*self.node.args.posonlyargs, *self.node.args.args]
+        return {arg.arg for arg in args[: len(args) - len(self.node.args.defaults)]}
+
+    @property
+    def is_generator(self) -> bool:
+        """True when the function yields."""
+        return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in self.own)
+
     def everything(self) -> Iterator[ast.AST]:
         """All nodes, nested functions included."""
         yield from self.own
@@ -85,6 +97,12 @@ def self_attr(node: ast.AST | None) -> str | None:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in SELF_NAMES:
         return node.attr
     return None
+
+
+def _stores(nodes: Iterable[ast.AST], name: str) -> bool:
+    return any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store) for node in nodes
+    )
 
 
 def position(node: ast.AST) -> tuple[int, int]:
@@ -199,6 +217,28 @@ class Module:
         if origin is None:
             return None
         return f"{origin}.{rest}" if rest else origin
+
+    def is_declared_global(self, name: str, function: Function) -> bool:
+        """True when the function says `global name`."""
+        return any(isinstance(node, ast.Global) and name in node.names for node in function.own)
+
+    def is_global(self, name: str, function: Function) -> bool:
+        """True when `name` means a variable of the module itself inside the function."""
+        scope: Function | None = function
+        while scope is not None:
+            declared = self.is_declared_global(name, scope)
+            if not declared and (name in scope.params or _stores(scope.own, name)):
+                return False
+            scope = scope.parent
+        return name in self._global_names
+
+    @cached_property
+    def _global_names(self) -> set[str]:
+        return {
+            node.id
+            for node in self.nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and self.owner.get(node) is None
+        }
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """Parents of `node`, nearest first, up to (not beyond) the function it is in."""

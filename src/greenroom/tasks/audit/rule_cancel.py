@@ -10,9 +10,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from greenroom.tasks.audit.context import Context, called_name, is_close_like, is_end_like, words
+from greenroom.tasks.audit.context import Context, called_name, is_end_like, words
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import Function, Module, blocks, self_attr
+from greenroom.tasks.audit.module import Function, Module, blocks, position, self_attr
+from greenroom.tasks.audit.task_waits import (
+    awaits,
+    drains,
+    in_finite_loop,
+    only_waits_for_tasks,
+    waits_for_cancelled,
+    waits_for_own_children,
+    walk_own,
+)
 
 _CANCELLED = {
     "asyncio.CancelledError",
@@ -20,6 +29,11 @@ _CANCELLED = {
     "concurrent.futures.CancelledError",
     "asyncio.futures.CancelledError",
 }
+# What a comment or docstring says where swallowing is meant.
+_DELIBERATE = (
+    "on purpose", "deliberate", "intentional", "by design", "best effort", "best-effort", "even if this task is",
+    "any further", "cannot mean", "ignoring cancel", "must complete", "must finish",
+)  # fmt: skip
 _HANDED_ON = {"set_exception", "cancel", "set_result", "exit", "_exit", "uncancel", "cancelling", "cancelled"}
 
 
@@ -40,11 +54,15 @@ def _judge_try(context: Context, function: Function, node: ast.Try | ast.TryStar
         caught = _catches(context.module, handler.type)
         if caught is None:
             continue
-        if not _awaits(node.body) or _passes_on(handler) or _waits_for_cancelled(function, node.body):
+        if not awaits(node.body) or _passes_on(handler) or waits_for_cancelled(function, node.body):
+            return
+        if _raises_later(context.module, handler):
             return
         if _nothing_lost(context.module, node):
             return
         severity = _severity(context, function, node, handler, caught)
+        if _meant(context.module, node, handler):
+            severity = Severity.INFO
         what = {"bare": "a bare except", "base": "except BaseException"}.get(caught, "except CancelledError")
         loop = severity is not Severity.INFO and _goes_on_looping(context.module, node, handler)
         yield context.finding(
@@ -62,10 +80,31 @@ def _judge_try(context: Context, function: Function, node: ast.Try | ast.TryStar
 def _nothing_lost(module: Module, node: ast.AST) -> bool:
     """True for clean-up inside an `except` part that raises afterwards, and inside a cancel shield."""
     for parent in (node, *module.ancestors(node)):
-        if isinstance(parent, ast.ExceptHandler) and any(isinstance(one, ast.Raise) for one in parent.body):
+        if isinstance(parent, ast.ExceptHandler) and (
+            any(isinstance(one, ast.Raise) for one in parent.body) or _raises_later(module, parent)
+        ):
             return True
         if isinstance(parent, ast.With) and any("shield=True" in ast.unparse(item) for item in parent.items):
             return True
+    return False
+
+
+def _raises_later(module: Module, handler: ast.ExceptHandler) -> bool:
+    """True when the handler sets a variable and the function raises later where that variable is set."""
+    function = module.owner.get(handler)
+    told = {
+        node.id
+        for node in walk_own(handler.body)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    if function is None or not told:
+        return False
+    for node in function.own:
+        if isinstance(node, ast.Raise) and position(node) > position(handler):
+            tests = [parent.test for parent in module.ancestors(node) if isinstance(parent, ast.If)]
+            raised = [node.exc] if node.exc is not None else []
+            if any(getattr(part, "id", "") in told for test in (*tests, *raised) for part in ast.walk(test)):
+                return True
     return False
 
 
@@ -82,23 +121,9 @@ def _catches(module: Module, node: ast.expr | None) -> str | None:
     return None
 
 
-def _awaits(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith) for node in _walk(body))
-
-
-def _walk(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    todo: list[ast.AST] = list(body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            continue
-        yield node
-        todo.extend(ast.iter_child_nodes(node))
-
-
 def _passes_on(handler: ast.ExceptHandler) -> bool:
     """True when the handler raises, or gives the exception to something other than a logger."""
-    for node in _walk(handler.body):
+    for node in walk_own(handler.body):
         if isinstance(node, ast.Raise):
             return True
         if called_name(node) in _HANDED_ON or "cancel" in words(called_name(node)):
@@ -125,72 +150,30 @@ def _is_log(call: ast.Call) -> bool:
     }  # fmt: skip
 
 
-def _waits_for_cancelled(function: Function, body: list[ast.stmt]) -> bool:
-    """True when the try only waits for tasks, and the function has cancelled something."""
-    waits = [node for node in _walk(body) if isinstance(node, ast.Await)]
-    for node in _walk(body):
-        if isinstance(node, ast.AsyncFor) or (isinstance(node, ast.AsyncWith) and not _is_timeout(node)):
-            return False
-    if not all(_is_task_wait(node.value) for node in waits):
-        return False
-    for node in function.top().everything():
-        name = called_name(node)
-        if "cancel" in words(name) and name not in {"cancelled", "cancelling"}:
-            return True
-    return is_end_like(function.top().name)
-
-
-def _is_timeout(node: ast.AsyncWith) -> bool:
-    return all("timeout" in called_name(item.context_expr) for item in node.items)
-
-
-def _only_waits_for_tasks(body: list[ast.stmt]) -> bool:
-    """True when every await of the block is for another task, or ends something: the error may be theirs."""
-    waits = [node for node in _walk(body) if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)]
-    return all(
-        isinstance(node, ast.Await) and (_is_task_wait(node.value) or is_close_like(called_name(node.value)))
-        for node in waits
-    )
-
-
-def _is_task_wait(node: ast.expr) -> bool:
-    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-        return True
-    if isinstance(node, ast.NamedExpr):
-        return _is_task_wait(node.value)
-    if isinstance(node, ast.Call) and called_name(node) in {"wait_for", "gather", "shield", "wait"}:
-        return all(
-            _is_task_wait(arg.value if isinstance(arg, ast.Starred) else arg)
-            or isinstance(arg, ast.GeneratorExp | ast.ListComp | ast.Constant)
-            or (isinstance(arg, ast.Call) and called_name(arg) in {"gather", "shield", "values", "list"})
-            for arg in node.args
-        )
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "wait"
-        and ("task" in ast.unparse(node.func.value).lower())
-    )
-
-
 def _goes_on_looping(module: Module, node: ast.AST, handler: ast.ExceptHandler) -> bool:
     """True when the try stands in an endless loop and the handler does not leave it."""
     told: set[str] = set()
-    for inner in _walk(handler.body):
+    for inner in walk_own(handler.body):
         if isinstance(inner, ast.Return | ast.Break | ast.Raise):
             return False
         if isinstance(inner, ast.Name | ast.Attribute) and isinstance(inner.ctx, ast.Store):
             told.add(ast.unparse(inner))
+        helper = module.target(inner.func, module.owner.get(inner)) if isinstance(inner, ast.Call) else None
+        told |= {ast.unparse(one) for one in (helper.everything() if helper else ()) if _is_own_store(one)}
     for parent in module.ancestors(node):
         if isinstance(parent, ast.While | ast.For | ast.AsyncFor):
             return not _leaves_on(parent, told)
     return False
 
 
+def _is_own_store(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and self_attr(node) is not None
+
+
 def _leaves_on(loop: ast.While | ast.For | ast.AsyncFor, told: set[str]) -> bool:
     """True when the loop ends on a variable that the handler sets (`aborted = True`)."""
     tests: list[ast.expr] = [loop.test] if isinstance(loop, ast.While) else []
-    for node in _walk(loop.body):
+    for node in walk_own(loop.body):
         if isinstance(node, ast.If) and any(isinstance(last, ast.Break | ast.Return) for last in node.body):
             tests.append(node.test)
     return any(ast.unparse(node) in told for test in tests for node in ast.walk(test))
@@ -201,7 +184,7 @@ def _ends_function(module: Module, node: ast.AST) -> bool:
     child = node
     for parent in module.ancestors(node):
         for block in blocks(parent).values():
-            if isinstance(child, ast.stmt) and child in block and _awaits(block[block.index(child) + 1 :]):
+            if isinstance(child, ast.stmt) and child in block and awaits(block[block.index(child) + 1 :]):
                 return False
         child = parent
     return True
@@ -211,15 +194,36 @@ def _severity(
     context: Context, function: Function, node: ast.Try | ast.TryStar, handler: ast.ExceptHandler, caught: str
 ) -> Severity:
     module = context.module
-    if _goes_on_looping(module, node, handler):
-        return Severity.WARNING
-    if is_end_like(function.top().name) or is_end_like(function.name) or _only_waits_for_tasks(node.body):
+    if drains(module, node, node.body) or waits_for_own_children(module, node.body):
         return Severity.INFO
-    leaves = any(isinstance(inner, ast.Return | ast.Break) for inner in _walk(handler.body))
+    if function.name in context.run_to_end:
+        return Severity.INFO  # run_until_complete() gives nobody a task to cancel
+    if _goes_on_looping(module, node, handler) and not (
+        is_end_like(function.top().name) and in_finite_loop(module, node)
+    ):
+        return Severity.WARNING
+    if is_end_like(function.top().name) or is_end_like(function.name) or only_waits_for_tasks(node.body):
+        return Severity.INFO
+    leaves = any(isinstance(inner, ast.Return | ast.Break) for inner in walk_own(handler.body))
     ends = leaves or _ends_function(module, node)
-    if _is_task_main(context, function) or (ends and _nobody_calls(context, function)):
+    if _is_task_main(context, function) or (
+        ends and (function.is_generator or _is_handler(context, function, named=caught == "cancel"))
+    ):
         return Severity.INFO
     return Severity.WARNING
+
+
+def _meant(module: Module, first: ast.stmt, handler: ast.ExceptHandler | None = None) -> bool:
+    """True when a comment near the handler, or the function's docstring, says that it is on purpose."""
+    function = module.owner.get(first)
+    start, end = first.lineno - 3, first.lineno + 1
+    if handler is not None:
+        start, end = handler.lineno - 3, handler.end_lineno or handler.lineno
+    said = [" ".join(line.partition("#")[2] for line in module.lines[max(start - 1, 0) : end])]
+    if function is not None and not isinstance(function.node, ast.Lambda):
+        sentences = (ast.get_docstring(function.node) or "").split(".")
+        said += [sentence for sentence in sentences if "cancel" in sentence.lower()]
+    return any(word in " ".join(text.lower().split()) for text in said for word in _DELIBERATE)
 
 
 def _is_task_main(context: Context, function: Function) -> bool:
@@ -230,13 +234,19 @@ def _is_task_main(context: Context, function: Function) -> bool:
     return _looks_like_task_main(function)
 
 
-def _nobody_calls(context: Context, function: Function) -> bool:
-    """True for a top-level handler that the file itself never awaits and that takes no coroutine to run."""
-    if function.parent is not None or function.name.startswith("_") or context.call_counts[function]:
+def _is_handler(context: Context, function: Function, named: bool) -> bool:
+    """True for what a framework runs as a task of its own: on_message, handle_x, a decorated endpoint.
+
+    `named`: the code names CancelledError, so its author knows that it ends here.
+    """
+    if context.call_counts[function] or function.parent is not None or isinstance(function.node, ast.Lambda):
         return False
-    if function.cls is None:
+    first = function.name.lstrip("_").partition("_")[0]
+    if function.node.decorator_list or first in {"on", "handle", "cmd", "command"}:
         return True
-    return not any(self_attr(node) for node in context.module.attributes.get(function.name, ()))
+    # Nobody waits for its result, and it ends at once: most likely it runs as a task from elsewhere.
+    gives = [node for node in function.own if isinstance(node, ast.Return) and node.value is not None]
+    return named and all(isinstance(node.value, ast.Constant) and node.value.value is None for node in gives)
 
 
 def _looks_like_task_main(function: Function) -> bool:
@@ -252,6 +262,7 @@ def _looks_like_task_main(function: Function) -> bool:
         "heartbeat",
         "keepalive",
         "serve",
+        "start",
     }
     known |= {"periodic", "poll", "handler", "pump", "keep", "alive", "lifespan", "routine", "job"}
     return bool(words(function.name) & known)
@@ -264,13 +275,15 @@ def _judge_suppress(context: Context, function: Function, node: ast.With) -> Ite
         if not isinstance(call, ast.Call) or module.resolve(call.func) != "contextlib.suppress":
             continue
         kinds = {_catches(module, arg) for arg in call.args} - {None}
-        if not kinds or not _awaits(node.body) or _waits_for_cancelled(function, node.body):
+        if not kinds or not awaits(node.body) or waits_for_cancelled(function, node.body):
             continue
         if _nothing_lost(module, node):
             continue
         main = _is_task_main(context, function) and not _in_while(module, node)
         quiet = main and _ends_function(module, node)
-        if is_end_like(function.top().name) or is_end_like(function.name) or _only_waits_for_tasks(node.body):
+        if is_end_like(function.top().name) or is_end_like(function.name) or only_waits_for_tasks(node.body):
+            quiet = True
+        if drains(module, node, node.body) or _meant(module, node):
             quiet = True
         yield context.finding(
             "GA008",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from greenroom.tasks.audit.context import Context, called_name
 from greenroom.tasks.audit.findings import Finding, Severity
 from greenroom.tasks.audit.module import Function
-from greenroom.tasks.audit.spawns import Kind, Spawn
+from greenroom.tasks.audit.spawns import HIDDEN_STARTERS, Kind, Spawn
 
 _RUNNERS = {"run_forever", "run_until_complete", "run_app"}
 
@@ -28,6 +28,15 @@ def dropped(context: Context) -> Iterator[Finding]:
 
 
 def _judge(context: Context, spawn: Spawn) -> tuple[Severity, str]:
+    if spawn.function is not None and spawn.function.top().name == "__del__":
+        return Severity.INFO, "a last resort in __del__: the task may never run when the loop is closing"
+    if isinstance(spawn.node, ast.Call) and context.module.resolve(spawn.node.func) in HIDDEN_STARTERS:
+        if called_name(spawn.node) == "gather":
+            return (
+                Severity.ERROR,
+                "gather() is not awaited: nobody can cancel what it starts, errors come late",
+            )
+        return Severity.INFO, "the future is dropped: the coroutine's error is never seen by anybody"
     if _is_script(context, spawn.function):
         return Severity.INFO, "a script's main task is dropped: its error is reported late, if at all"
     if spawn.via is not None:

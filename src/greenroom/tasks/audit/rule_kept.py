@@ -1,104 +1,143 @@
-"""GA002: tasks kept for ever. GA004: tasks that outlive their owner.
+"""GA002: tasks kept for ever, in a container that nothing is taken out of before the end.
 
-Both ask who looks at the attribute that holds the task. GA002: does anything ever take a task out
-again? GA004: does anything that close() reaches cancel it, await it, pass it on, or give its
-coroutine the sign to end (clear the flag its loop tests, close what it reads from)?
+Every use of the container in the file is looked at: one that may take something out, or hands the
+container to code unseen, keeps the rule silent. What close() does to it comes too late to count.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from greenroom.tasks.audit.context import Context, is_close_like, is_end_like, is_start_like
+from greenroom.tasks.audit.context import Context, called_name, is_close_like, is_start_like
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import ClassInfo, Function, Module, dotted, position, self_attr
+from greenroom.tasks.audit.module import Function, Module, self_attr
 from greenroom.tasks.audit.spawns import Kind, Spawn
 
-_PRUNE = {
-    "remove",
-    "discard",
-    "clear",
-    "pop",
-    "popitem",
-    "popleft",
-    "difference_update",
-    "intersection_update",
-    "symmetric_difference_update",
-}
 _PUT = {"append", "add", "appendleft", "extend", "insert", "setdefault", "update"}
 _READ = {"get", "values", "items", "keys", "copy", "index", "count", "union"}
 _READERS = {"len", "list", "tuple", "set", "any", "all", "sum", "bool", "sorted", "gather", "wait", "iter"}
 _CONTAINERS = {"list", "set", "dict", "deque", "defaultdict", "OrderedDict", "List", "Set", "Dict", "Deque"}
-_SIGNS = {
-    "close",
-    "fail",
-    "aclose",
-    "stop",
-    "shutdown",
-    "disconnect",
-    "cancel",
-    "set",
-    "put",
-    "put_nowait",
-    "send",
-    "feed_eof",
-    "write_eof",
-    "abort",
-    "terminate",
-    "kill",
-    "release",
-    "clear",
-    "notify_all",
-    "set_result",
-    "exit",
-    "quit",
-    "join",
-}
 
 
 def kept_for_ever(context: Context) -> Iterator[Finding]:
     """GA002."""
     module = context.module
-    judged: dict[str, bool] = {}
+    judged: dict[tuple[str, bool, bool], _Uses] = {}
     for spawn in context.spawns.all:
         for fate in spawn.fates:
-            if fate.kind is not Kind.CONTAINER or fate.holder is None:
+            if fate.kind is not Kind.CONTAINER or fate.holder is None or spawn.function is None:
                 continue
             if isinstance(fate.key, ast.Constant):
                 continue
-            if isinstance(fate.holder, ast.Name):
-                if _grows_in_endless_loop(context, spawn, fate.holder, fate.node):
-                    yield context.finding("GA002", fate.node)
+            holder, nested = _outer(fate.holder)
+            if isinstance(holder, ast.Name) and _grows_in_endless_loop(context, spawn, holder, fate.node):
+                yield context.finding("GA002", fate.node)
                 continue
-            name = self_attr(fate.holder)
+            is_global = isinstance(holder, ast.Name) and module.is_global(holder.id, spawn.function)
+            name = holder.id if is_global and isinstance(holder, ast.Name) else self_attr(holder)
             if name is None:
                 continue
-            if name not in judged:
-                judged[name] = _never_pruned(module, name)
-            if not judged[name]:
+            case = (name, is_global, nested)
+            if case not in judged:
+                judged[case] = _uses(module, *case)
+            uses = judged[case]
+            if not uses.plain or uses.pruned:
                 continue
-            function = spawn.function
-            once = function is not None and is_start_like(function.name) and not _endless(context, fate.node)
-            yield context.finding("GA002", fate.node, severity=Severity.INFO if once else None)
+            many = bool(spawn.function.params - {"self", "cls"})
+            once = is_start_like(spawn.function.name) and not _endless(context, fate.node)
+            if once and many and fate.key is not None:
+                once = not _is_param(spawn.function, fate.key) and not _uses_param(spawn)
+            counted = fate.key is not None and not many and _key_of_a_for(module, fate.node, fate.key)
+            quiet = once or counted or (uses.pruned_at_close and not (many or _endless(context, fate.node)))
+            yield context.finding(
+                "GA002",
+                fate.node,
+                severity=Severity.INFO if quiet else None,
+                message="finished tasks stay in this container until everything is closed, with their "
+                "results and all they hold"
+                if uses.pruned_at_close
+                else None,
+            )
             break
 
 
-def _never_pruned(module: Module, name: str) -> bool:
-    """True when self.<name> is a plain container and no use of it can take anything out."""
-    plain = False
+@dataclass(slots=True)
+class _Uses:
+    """What a file does with one container. `plain`: it is made as an ordinary list, set or dict."""
+
+    plain: bool = False
+    pruned: bool = False
+    pruned_at_close: bool = False
+
+
+def _outer(holder: ast.expr) -> tuple[ast.expr, bool]:
+    """The container itself, and whether the task goes into a list within it: `self.tasks[user].append`."""
+    if isinstance(holder, ast.Subscript):
+        return holder.value, True
+    if called_name(holder) == "setdefault" and isinstance(holder, ast.Call):
+        return holder.func.value if isinstance(holder.func, ast.Attribute) else holder, True
+    return holder, False
+
+
+def _is_param(function: Function, key: ast.expr) -> bool:
+    return any(isinstance(node, ast.Name) and node.id in function.params for node in ast.walk(key))
+
+
+def _key_of_a_for(module: Module, put: ast.AST, key: ast.expr) -> bool:
+    """True when the keys are those a `for` goes through: as many as the other container has."""
+    names = {node.id for node in ast.walk(key) if isinstance(node, ast.Name)}
+    return any(
+        isinstance(parent, ast.For)
+        and names & {node.id for node in ast.walk(parent.target) if isinstance(node, ast.Name)}
+        for parent in module.ancestors(put)
+    )
+
+
+def _uses_param(spawn: Spawn) -> bool:
+    """True when the started work depends on what the caller gave: each call starts another piece of it."""
+    if spawn.coro is None or spawn.function is None:
+        return False
+    given = spawn.function.params - {"self", "cls"}
+    return any(isinstance(node, ast.Name) and node.id in given for node in ast.walk(spawn.coro))
+
+
+def _uses(module: Module, name: str, is_global: bool, nested: bool) -> _Uses:
+    found = _Uses()
+    nodes: list[ast.Name | ast.Attribute] = []
     for node in module.nodes:
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
-            plain = _is_plain(module, node) or plain
-    for node in module.attributes.get(name, ()):
+        if isinstance(node, ast.Name) and node.id == name:
+            if isinstance(node.ctx, ast.Store):
+                found.plain = _is_plain(module, node) or found.plain
+            if is_global:
+                nodes.append(node)
+    if not is_global:
+        nodes += module.attributes.get(name, ())
+    for node in nodes:
+        function = module.owner.get(node)
         if isinstance(node.ctx, ast.Store):
-            function = module.owner.get(node)
-            if function is None or function.name not in {"__init__", "__new__", "__attrs_post_init__"}:
-                return False
-            plain = _is_plain(module, node) or plain
-        elif isinstance(node.ctx, ast.Del) or not _harmless_read(module, node):
-            return False
-    return plain
+            if isinstance(module.parents.get(node), ast.AugAssign):
+                continue
+            making = {"__init__", "__new__", "__attrs_post_init__"}
+            harmless = function is None if is_global else function is not None and function.name in making
+            if harmless:
+                found.plain = _is_plain(module, node) or found.plain
+        else:
+            harmless = not isinstance(node.ctx, ast.Del) and _harmless_read(module, node, nested)
+        if not harmless:
+            if function is not None and _closes_everything(function.top()):
+                found.pruned_at_close = True
+            else:
+                found.pruned = True
+    return found
+
+
+def _closes_everything(function: Function) -> bool:
+    """True for close() and __aexit__(*exc); False for on_disconnect(client): that one prunes."""
+    if not is_close_like(function.name):
+        return False
+    return "exit" in function.name or not function.required - {"self", "cls"}
 
 
 def _is_plain(module: Module, target: ast.AST) -> bool:
@@ -120,10 +159,18 @@ def _is_plain(module: Module, target: ast.AST) -> bool:
     return False
 
 
-def _harmless_read(module: Module, node: ast.Attribute) -> bool:
+def _harmless_read(module: Module, node: ast.expr, nested: bool = False) -> bool:
     parent = module.parents.get(node)
     if isinstance(parent, ast.Attribute):
+        if nested:  # what values(), get() or setdefault() hand out may be emptied elsewhere
+            return parent.attr in {"keys", "__contains__"} or _put_into_inner(
+                module, module.parents.get(parent)
+            )
         return parent.attr in _PUT or parent.attr in _READ
+    if nested and isinstance(parent, ast.Subscript):
+        return parent.value is node and _put_into_inner(module, parent)
+    if nested and isinstance(parent, ast.For | ast.comprehension | ast.Starred | ast.Call):
+        return getattr(getattr(parent, "func", None), "id", "") == "len"
     if isinstance(parent, ast.Subscript):
         return parent.value is not node or (
             not isinstance(parent.ctx, ast.Del)
@@ -146,6 +193,14 @@ def _harmless_read(module: Module, node: ast.Attribute) -> bool:
         | ast.IfExp
         | ast.FormattedValue,
     )
+
+
+def _put_into_inner(module: Module, inner: ast.AST | None) -> bool:
+    """True for `self.tasks[user].append(…)` and `self.tasks[user] = []`."""
+    if isinstance(inner, ast.Subscript) and isinstance(inner.ctx, ast.Store):
+        return True
+    outer = module.parents.get(inner) if inner is not None else None
+    return isinstance(outer, ast.Attribute) and outer.attr in _PUT
 
 
 def _endless(context: Context, node: ast.AST) -> bool:
@@ -184,143 +239,3 @@ def _grows_in_endless_loop(context: Context, spawn: Spawn, holder: ast.Name, put
         else:
             return False
     return True
-
-
-def not_cancelled(context: Context) -> Iterator[Finding]:
-    """GA004."""
-    kept: dict[tuple[ClassInfo, str], list[Spawn]] = {}
-    for spawn in context.spawns.all:
-        if spawn.function is None or spawn.function.cls is None:
-            continue
-        for fate in spawn.fates:
-            name = self_attr(fate.holder)
-            if dotted(fate.holder) == f"cls.{name}":
-                continue  # shared by all objects: no single one's close() may end it
-            if name is not None and fate.kind in (Kind.ATTRIBUTE, Kind.CONTAINER):
-                entry = kept.setdefault((spawn.function.cls, name), [])
-                if spawn not in entry:
-                    entry.append(spawn)
-    for (cls, name), spawns in kept.items():
-        yield from _judge_attribute(context, cls, name, spawns)
-
-
-def _judge_attribute(context: Context, cls: ClassInfo, name: str, spawns: list[Spawn]) -> Iterator[Finding]:
-    module = context.module
-    methods = list(context.methods(cls))
-    closers = [method for method in methods if is_close_like(method.name)]
-    enders = [method for method in methods if is_end_like(method.name)]
-    closure = module.reachable(enders)
-    for function in closure:
-        if any(_ends(module, node, name) for node in function.everything()):
-            return
-    if _ended_elsewhere(module, name, spawns):
-        return
-    if all(Kind.AWAITED in spawn.kinds() for spawn in spawns):
-        return  # whoever starts it also waits for it
-    signs = _signs(closure)
-    if all(_is_signalled(module, spawn, signs) for spawn in spawns):
-        return
-    first = spawns[0]
-    if isinstance(first.coro, ast.Call):
-        job = module.target(first.coro.func, first.function)
-        own = module.reachable([job]) if job is not None else []
-        closers = [method for method in closers if method not in own]  # `_handle_disconnect` run by the task
-    if closers:
-        where = min(closers, key=lambda method: position(method.node))
-        yield context.finding(
-            "GA004",
-            first.node,
-            message=f"self.{name} outlives its owner: {cls.name}.{where.name}() neither cancels nor "
-            "awaits it",
-            remedy=f"cancel self.{name} in {where.name}() and wait for its end with a deadline",
-        )
-    else:
-        yield context.finding(
-            "GA004",
-            first.node,
-            severity=Severity.INFO,
-            message=f"{cls.name} keeps tasks in self.{name} but has no close or stop that could end them",
-            remedy="give the class a close() that cancels its tasks and waits with a deadline",
-        )
-
-
-def _ends(module: Module, node: ast.AST, name: str) -> bool:
-    """True when `node` uses <something>.<name> in a way that can end the task (in doubt: yes)."""
-    if isinstance(node, ast.Constant):
-        return node.value == name
-    if not isinstance(node, ast.Attribute) or node.attr != name or isinstance(node.ctx, ast.Store):
-        return False
-    parent = module.parents.get(node)
-    if isinstance(parent, ast.Attribute):
-        return parent.attr not in _PUT | {"add_done_callback", "done", "set_name", "cancelled", "discard"}
-    if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
-        return False
-    return not isinstance(parent, ast.Compare | ast.UnaryOp | ast.If | ast.While | ast.BoolOp | ast.IfExp)
-
-
-def _ended_elsewhere(module: Module, name: str, spawns: list[Spawn]) -> bool:
-    """Ended by another function, or later in the function that starts it (not only before a restart)."""
-    starts: dict[Function | None, tuple[int, int]] = {}
-    for spawn in spawns:
-        starts[spawn.function] = max(position(spawn.node), starts.get(spawn.function, (0, 0)))
-    for node in module.attributes.get(name, ()):
-        if not _ends(module, node, name):
-            continue
-        function = module.owner.get(node)
-        if function not in starts:
-            return True
-        parent = module.parents.get(node)
-        bound = isinstance(parent, ast.Attribute) and parent.attr in {"discard", "remove"}
-        if position(node) > starts[function] and not bound:
-            return True
-    return False
-
-
-def _signs(closure: list[Function]) -> set[str]:
-    """Attributes that closing sets, or calls close, stop, set, put, ... on."""
-    found: set[str] = set()
-    for function in closure:
-        for node in function.everything():
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                found.add(node.attr)
-            elif (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in _SIGNS
-                and isinstance(node.func.value, ast.Attribute)
-            ):
-                found.add(node.func.value.attr)
-    return found
-
-
-def _is_signalled(module: Module, spawn: Spawn, signs: set[str]) -> bool:
-    """True when the task's own code looks at something that closing changes."""
-    if not isinstance(spawn.coro, ast.Call):
-        return False
-    func = spawn.coro.func
-    while isinstance(func, ast.Attribute):
-        if func.attr in signs:
-            return True
-        func = func.value
-    job = module.target(spawn.coro.func, spawn.function)
-    if job is None:
-        return False
-    for function in module.reachable([job]):
-        for node in _watching(function):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Attribute) and inner.attr in signs:
-                    return True
-    return False
-
-
-def _watching(job: Function) -> Iterator[ast.AST]:
-    for node in job.everything():
-        if isinstance(node, ast.While | ast.If):
-            yield node.test
-        elif isinstance(node, ast.Await):
-            yield node.value
-        elif isinstance(node, ast.AsyncFor):
-            yield node.iter
-        elif isinstance(node, ast.AsyncWith):
-            for item in node.items:
-                yield item.context_expr

@@ -31,7 +31,9 @@ def lookup_after_pop(context: Context) -> Iterator[Finding]:
                     seen.add(lookup)
                     if awaited and not _closes(module, lookup):
                         continue
-                    if isinstance(lookup, ast.Subscript) and not _is_map(function, removed[0]):
+                    if isinstance(lookup, ast.Subscript) and not (
+                        _is_map(module, function, removed[0]) or _is_task_use(module, lookup)
+                    ):
                         continue
                     holder = ast.unparse(removed[0])
                     yield context.finding(
@@ -80,6 +82,13 @@ def _removal(statement: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
 
 
 def _is_plain_key(node: ast.expr) -> bool:
+    if isinstance(node, ast.Subscript):  # message["id"]
+        return dotted(node.value) is not None and isinstance(node.slice, ast.Constant)
+    if isinstance(node, ast.Tuple):
+        return all(_is_plain_key(item) for item in node.elts)
+    if isinstance(node, ast.JoinedStr):
+        fields = [item.value for item in node.values if isinstance(item, ast.FormattedValue)]
+        return all(dotted(item) is not None for item in fields)
     return dotted(node) is not None or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
@@ -89,7 +98,9 @@ def _after(module: Module, statement: ast.stmt) -> list[ast.stmt]:
     child: ast.AST = statement
     for parent in module.ancestors(statement):
         transparent = isinstance(parent, ast.With | ast.AsyncWith) or (
-            isinstance(parent, ast.Try) and child in parent.body and not parent.handlers
+            isinstance(parent, ast.Try)
+            and child in parent.body
+            and (not parent.handlers or (child is parent.body[0] and _only_misses(parent)))
         )
         if not transparent:
             break
@@ -98,6 +109,16 @@ def _after(module: Module, statement: ast.stmt) -> list[ast.stmt]:
                 found += block[block.index(parent) + 1 :]
         child = parent
     return found
+
+
+def _only_misses(node: ast.Try) -> bool:
+    """True when the handlers only say that the key was not there: then it is gone either way."""
+    kinds = [
+        kind
+        for handler in node.handlers
+        for kind in (handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type])
+    ]
+    return all(isinstance(kind, ast.Name) and kind.id in {"KeyError", "LookupError"} for kind in kinds)
 
 
 def _lookups(
@@ -198,9 +219,24 @@ def _helper_lookup(
     return None
 
 
-def _is_map(function: Function, holder: ast.expr) -> bool:
-    """True when the function treats the holder as a map: `in`, .get, .items, or pop with a default."""
+def _is_task_use(module: Module, lookup: ast.Subscript) -> bool:
+    """True for `await m[key]` and `m[key].cancel()` with a key that is no index: lists are not popped so."""
+    if isinstance(lookup.slice, ast.Name) and lookup.slice.id in {"i", "j", "n", "idx", "index", "pos"}:
+        return False
+    parent = module.parents.get(lookup)
+    return isinstance(parent, ast.Await) or (isinstance(parent, ast.Attribute) and is_end_like(parent.attr))
+
+
+def _is_map(module: Module, function: Function, holder: ast.expr) -> bool:
+    """True when the file makes the holder a dict, or the function treats it as one."""
     text = ast.unparse(holder)
+    name = self_attr(holder)
+    for made in module.attributes.get(name, ()) if name else ():
+        value = getattr(module.parents.get(made), "value", None)
+        if isinstance(made.ctx, ast.Store) and (
+            isinstance(value, ast.Dict) or (value is not None and called_name(value) == "dict")
+        ):
+            return True
     for node in function.own:
         if isinstance(node, ast.Compare) and any(ast.unparse(other) == text for other in node.comparators):
             return True

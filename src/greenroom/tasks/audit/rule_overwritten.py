@@ -9,67 +9,140 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from greenroom.tasks.audit.context import Context, called_name, is_start_like, words
+from greenroom.tasks.audit.context import (
+    Context,
+    in_finally,
+    is_close_like,
+    is_start_like,
+)
 from greenroom.tasks.audit.findings import Finding, Severity
-from greenroom.tasks.audit.module import Function, Module, dotted, position, self_attr
+from greenroom.tasks.audit.module import Function, Module, blocks, dotted, position, self_attr
 from greenroom.tasks.audit.spawns import Fate, Kind, Spawn
-
-_UNIQUE = {"uuid", "token", "id", "ids", "nonce", "counter", "count", "seq", "sequence", "number", "next"}
-_UNIQUE_OWNERS = {"request", "req", "message", "msg", "call", "job", "task", "stream", "run", "query"}
-_MAKING = {"new", "generate", "create", "make", "random", "start", "open", "spawn", "register", "allocate"}
-_ONCE = {"__init__", "__post_init__", "__aenter__", "__enter__", "__attrs_post_init__", "setUp", "asyncSetUp"}
+from greenroom.tasks.audit.task_keys import ONCE, assigned, key_guarded, key_may_repeat, mentions_self
 
 
 def overwritten(context: Context) -> Iterator[Finding]:
     """GA003."""
     for spawn in context.spawns.all:
         function = spawn.function
-        if function is None or function.name in _ONCE:
+        if function is None or function.name in ONCE or _has_another_owner(spawn):
             continue
-        for fate in spawn.fates:
-            if fate.kind is Kind.ATTRIBUTE and self_attr(fate.holder) and function.cls is not None:
-                name = self_attr(fate.holder) or ""
-                if not _guarded(context, function, name, spawn):
-                    yield _attribute_finding(context, spawn, function, name, fate)
-                    break
-            elif (
-                fate.kind is Kind.CONTAINER
-                and isinstance(fate.node, ast.Assign)
-                and fate.key is not None
-                and _key_may_repeat(context, function, fate)
-                and not _key_guarded(context, function, fate)
-            ):
-                text = f"{dotted(fate.holder)}[{ast.unparse(fate.key)}]"
-                once = is_start_like(function.name) and not _in_loop(context.module, fate.node)
-                yield context.finding(
-                    "GA003",
-                    fate.node,
-                    severity=Severity.INFO if once else None,
-                    message=f"a second call for the same key overwrites {text} while the first task may "
-                    "still run: the first has no owner then",
-                )
+        places = [(fate, _holder(function, fate)) for fate in spawn.fates]
+        if any(text and _is_looked_at(context, spawn, function, fate) for fate, text in places):
+            continue
+        for fate, text in places:
+            if text:
+                yield _finding(context, function, text, fate)
                 break
 
 
-def _attribute_finding(context: Context, spawn: Spawn, function: Function, name: str, fate: Fate) -> Finding:
-    once = is_start_like(function.name)
+def _has_another_owner(spawn: Spawn) -> bool:
+    """True when a set or list holds the task too, or somebody else was given it."""
+    return any(
+        fate.kind in (Kind.AWAITED, Kind.HANDED)
+        or (fate.kind is Kind.CONTAINER and not isinstance(fate.node, ast.Assign))
+        for fate in spawn.fates
+    )
+
+
+def _holder(function: Function, fate: Fate) -> str:
+    """What holds the task and could be overwritten, as the message names it; empty for other fates."""
+    if fate.kind is Kind.CONTAINER and fate.key is not None:
+        return f"{dotted(fate.holder)}[{ast.unparse(fate.key)}]"
+    if fate.kind is not Kind.ATTRIBUTE or fate.holder is None:
+        return ""
+    if isinstance(fate.holder, ast.Name):
+        return f"the global {fate.holder.id}"
+    own = self_attr(fate.holder) is not None and function.cls is not None
+    return ast.unparse(fate.holder) if own or _is_param_attr(function, fate.holder) else ""
+
+
+def _is_looked_at(context: Context, spawn: Spawn, function: Function, fate: Fate) -> bool:
+    """True when something looks at this place before it is overwritten, or it is new each time."""
+    if fate.kind is Kind.CONTAINER:
+        return not key_may_repeat(context, function, fate) or key_guarded(context, function, fate)
+    if isinstance(fate.holder, ast.Name):
+        return _global_guarded(context, function, fate.holder.id)
+    return isinstance(fate.holder, ast.Attribute) and _guarded(context, function, fate.holder.attr, spawn)
+
+
+def _finding(context: Context, function: Function, holder: str, fate: Fate) -> Finding:
+    once = is_start_like(function.name) or is_close_like(function.name)
+    once = once or _only_constructors_call(context, function)
     severity = Severity.INFO if once and not _in_loop(context.module, fate.node) else Severity.WARNING
+    same = "for the same key " if fate.kind is Kind.CONTAINER else ""
     return context.finding(
         "GA003",
         fate.node,
         severity=severity,
-        message=f"a second {function.name}() overwrites self.{name} while the first task may still run: "
+        message=f"a second {function.name}() {same}overwrites {holder} while the first task may still run: "
         "the first has no owner then",
     )
 
 
+def _is_param_attr(function: Function, holder: ast.expr | None) -> bool:
+    """True for `client.task` where `client` comes from the caller and so outlives this call."""
+    return (
+        isinstance(holder, ast.Attribute)
+        and isinstance(holder.value, ast.Name)
+        and holder.value.id in function.params - {"self", "cls"}
+        and not assigned(function, holder.value.id)
+    )
+
+
 def _in_loop(module: Module, node: ast.AST) -> bool:
-    return any(isinstance(parent, ast.While | ast.For | ast.AsyncFor) for parent in module.ancestors(node))
+    """True when a loop can bring the program back here: not when the code after `node` leaves it."""
+    child = node
+    leaves_function = leaves_loop = False
+    for parent in module.ancestors(node):
+        for block in blocks(parent).values():
+            if isinstance(child, ast.stmt) and child in block:
+                after = block[block.index(child) + 1 :]
+                leaves_function |= any(isinstance(last, ast.Return | ast.Raise) for last in after)
+                leaves_loop |= any(isinstance(last, ast.Break) for last in after)
+        if isinstance(parent, ast.Try) and child in parent.body and parent.handlers:
+            after = parent.body[parent.body.index(child) + 1 :] if isinstance(child, ast.stmt) else []
+            if any(isinstance(inner, ast.Await) for statement in after for inner in ast.walk(statement)):
+                leaves_function = leaves_loop = False  # an error on the way there may come round again
+        if isinstance(parent, ast.While | ast.For | ast.AsyncFor):
+            if not leaves_function and not leaves_loop:
+                return True
+            leaves_loop = False
+        child = parent
+    return False
+
+
+def _only_constructors_call(context: Context, function: Function) -> bool:
+    """True when this file calls the method, and only while an object is made."""
+    nodes = [node for node in context.module.attributes.get(function.name, ()) if self_attr(node)]
+    callers = [context.module.owner.get(node) for node in nodes]
+    return bool(callers) and all(caller is not None and caller.name in ONCE for caller in callers)
+
+
+def _global_guarded(context: Context, function: Function, name: str) -> bool:
+    """True when the function, what it calls, or all its callers look at the global before."""
+
+    def looks(found: Function) -> bool:
+        return any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+            for node in found.everything()
+        )
+
+    module = context.module
+    if any(looks(found) for found in (function, *_helpers(module, function))):
+        return True
+    callers = {
+        owner.top()
+        for node in module.nodes
+        if isinstance(node, ast.Name) and node.id == function.name and isinstance(node.ctx, ast.Load)
+        if (owner := module.owner.get(node)) is not None and owner.top() is not function
+    }
+    return bool(callers) and all(looks(caller) for caller in callers)
 
 
 def _guarded(context: Context, function: Function, name: str, spawn: Spawn) -> bool:
     module = context.module
-    if Kind.AWAITED in spawn.kinds() or _looks_at(module, function, name):
+    if _looks_at(module, function, name):
         return True
     if isinstance(spawn.coro, ast.Call):
         job = module.target(spawn.coro.func, function)
@@ -81,6 +154,7 @@ def _guarded(context: Context, function: Function, name: str, spawn: Spawn) -> b
         return True
     for node in function.own:
         earlier = position(node) < position(spawn.node) or _in_loop(module, spawn.node)
+        earlier = earlier or in_finally(module, node)
         if isinstance(node, ast.Call) and earlier:
             helper = module.target(node.func, function)
             if helper is not None and any(
@@ -112,21 +186,17 @@ def _clears(job: Function, name: str) -> bool:
 def _tests_own_state(module: Module, function: Function, spawn: Spawn) -> bool:
     """An `if self.…` around the spawn, or one before it that leaves the function."""
     for parent in module.ancestors(spawn.node):
-        if isinstance(parent, ast.If) and _mentions_self(parent.test):
+        if isinstance(parent, ast.If) and mentions_self(parent.test):
             return True
     for node in function.own:
         if (
             isinstance(node, ast.If)
             and position(node) < position(spawn.node)
-            and _mentions_self(node.test)
+            and mentions_self(node.test)
             and any(isinstance(last, ast.Return | ast.Raise | ast.Continue) for last in node.body[-1:])
         ):
             return True
     return False
-
-
-def _mentions_self(test: ast.expr) -> bool:
-    return any(self_attr(node) is not None for node in ast.walk(test))
 
 
 def _callers_guard(context: Context, function: Function, name: str) -> bool:
@@ -140,7 +210,7 @@ def _callers_guard(context: Context, function: Function, name: str) -> bool:
         if caller is not None and caller is not function:
             callers.append(caller.top())
     return bool(callers) and all(
-        caller.name in _ONCE
+        caller.name in ONCE
         or any(_looks_at(module, found, name) for found in (caller, *_helpers(module, caller)))
         for caller in callers
     )
@@ -154,110 +224,3 @@ def _helpers(module: Module, function: Function) -> list[Function]:
             if hit is not None:
                 found.append(hit)
     return found
-
-
-def _key_may_repeat(context: Context, function: Function, fate: Fate) -> bool:
-    """True for keys that name a lasting thing (a user, a room); False for keys made fresh."""
-    module = context.module
-    key = fate.key
-    if key is None or isinstance(key, ast.Constant):
-        return False
-    holder = fate.holder
-    if isinstance(holder, ast.Name) and not _is_shared(module, function, holder.id):
-        return False
-    for parent in module.ancestors(fate.node):
-        if isinstance(parent, ast.For | ast.AsyncFor):
-            bound = {node.id for node in ast.walk(parent.target) if isinstance(node, ast.Name)}
-            if bound & {node.id for node in ast.walk(key) if isinstance(node, ast.Name)}:
-                return False
-    if isinstance(key, ast.Call | ast.Tuple):
-        return False
-    text = dotted(key)
-    if text is None or text.rsplit(".", 1)[-1].isupper():
-        return False  # an upper-case name is a constant: one slot of a record
-    last = text.rsplit(".", 1)[-1]
-    parts = words(last)
-    owner = words(text.rsplit(".", 2)[-2]) if "." in text else set[str]()
-    if parts & {"uuid", "token", "nonce", "seq", "sequence", "counter", "fut", "future", "task"}:
-        return False
-    if parts == {"id"} or (parts & {"id", "key"} and (parts | owner) & _UNIQUE_OWNERS):
-        return False
-    return not (isinstance(key, ast.Name) and _made_fresh(function, last))
-
-
-def _is_shared(module: Module, function: Function, name: str) -> bool:
-    """True for a parameter or a module global: the container outlives the call."""
-    if name in function.params:
-        return True
-    for node in module.nodes:
-        if (
-            isinstance(node, ast.Name)
-            and node.id == name
-            and isinstance(node.ctx, ast.Store)
-            and module.owner.get(node) is None
-        ):
-            return function.name not in _ONCE and not _assigned(function, name)
-    return False
-
-
-def _assigned(function: Function, name: str) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in function.own
-    )
-
-
-def _made_fresh(function: Function, name: str) -> bool:
-    """True when the local `name` comes from a call such as uuid4(), next(ids) or self._new_id()."""
-    for node in function.own:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(target, ast.Name) and target.id == name for target in node.targets
-        ):
-            if (
-                isinstance(node.value, ast.Call)
-                and (made := called_name(node.value))
-                and (made[0].isupper() or "factory" in words(made))
-            ):
-                return True  # an object just made is a new key
-            for inner in ast.walk(node.value):
-                text = getattr(inner, "attr", getattr(inner, "id", ""))
-                if words(str(text)) & (_UNIQUE | _MAKING):
-                    return True
-    return False
-
-
-def _key_guarded(context: Context, function: Function, fate: Fate) -> bool:
-    """True when the function looks at holder[key] or `key in holder` anywhere, for this key."""
-    module = context.module
-    key = ast.dump(fate.key) if fate.key is not None else ""
-    holder = ast.unparse(fate.holder) if fate.holder is not None else ""
-    for node in function.top().everything():
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load | ast.Del):
-            if ast.unparse(node.value) == holder and ast.dump(node.slice) == key:
-                return True
-        elif isinstance(node, ast.Compare) and ast.dump(node.left) == key:
-            if any(ast.unparse(other).startswith(holder) for other in node.comparators):
-                return True
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.args
-            and ast.dump(node.args[0]) == key
-        ):
-            if ast.unparse(node.func.value) == holder:
-                return True
-            helper = module.target(node.func, function)
-            if helper is not None and _names_holder(helper, fate.holder):
-                return True
-    if isinstance(fate.holder, ast.Attribute):
-        for parent in module.ancestors(fate.node):
-            if isinstance(parent, ast.If) and _mentions_self(parent.test):
-                return True
-    return False
-
-
-def _names_holder(helper: Function, holder: ast.expr | None) -> bool:
-    name = self_attr(holder)
-    return name is not None and any(
-        isinstance(node, ast.Attribute) and node.attr == name for node in helper.everything()
-    )

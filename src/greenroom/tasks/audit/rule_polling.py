@@ -23,6 +23,19 @@ _LOG = {"debug", "info", "warning", "error", "exception", "log", "print", "trace
 _STATE_METHODS = {"empty", "full", "qsize", "is_set", "done", "get", "locked", "is_closing", "values", "keys"}
 _STATE_CALLS = {"len", "any", "all", "not", "bool", "min", "max", "isinstance", "getattr", "sum"}
 _CLOCK = {"time", "monotonic", "perf_counter", "now", "utcnow"}
+_STOPPED = {
+    "closed",
+    "closing",
+    "stopped",
+    "stopping",
+    "stop",
+    "shutdown",
+    "exit",
+    "quit",
+    "done",
+    "finished",
+}
+_GOING = {"running", "run", "active", "alive", "connected", "started", "enabled", "should", "keep", "going"}
 _OUTSIDE = {
     "poll", "exists", "is_alive", "alive", "process", "proc", "path", "file", "thread", "progress", "status",
     "returncode", "pid", "exitcode", "tokens", "deadline", "timeout", "elapsed", "retries", "attempts",
@@ -36,7 +49,7 @@ def polling(context: Context) -> Iterator[Finding]:
             continue
         for node in function.own:
             if isinstance(node, ast.While):
-                found = _judge(context, node)
+                found = _judge(context, node) or _judge_empty_queue(context, node)
                 if found is not None:
                     yield found
 
@@ -72,6 +85,27 @@ def _judge(context: Context, loop: ast.While) -> Finding | None:
     return _looking_loop(context, loop, sleep, rest, endless, constant)
 
 
+def _judge_empty_queue(context: Context, loop: ast.While) -> Finding | None:
+    """`try: queue.get_nowait() … except asyncio.QueueEmpty: await sleep(0.01)`, round and round."""
+    for node in _walk_own(loop.body):
+        if (
+            not isinstance(node, ast.ExceptHandler)
+            or context.module.resolve(node.type) != "asyncio.QueueEmpty"
+        ):
+            continue
+        attempt = context.module.parents.get(node)
+        if not any(called_name(inner) == "get_nowait" for inner in _walk_own(getattr(attempt, "body", []))):
+            continue
+        idle = [stmt for stmt in node.body if not isinstance(stmt, ast.Continue)]
+        if not idle or not all(_is_idle(context.module, stmt) for stmt in idle):
+            continue
+        for inner in _walk_own(node.body):
+            if isinstance(inner, ast.Await) and _is_sleep(context.module, inner.value):
+                text = "the loop wakes up only to look into the queue: `await queue.get()` wakes it in time"
+                return context.finding("GA005", inner, message=text)
+    return None
+
+
 def _waiting_loop(
     context: Context, loop: ast.While, sleep: ast.Await, constant: float | None
 ) -> Finding | None:
@@ -81,8 +115,11 @@ def _waiting_loop(
     text = "the loop sleeps until a condition changes: it burns CPU idle and answers up to a sleep too late"
     if constant == 0:
         text = "the loop spins with sleep(0) until a condition changes: it takes a whole core"
+    if _asks_by_acting(context, loop.test):
+        return None
     severity = Severity.WARNING
-    if _is_keep_alive(loop.test) or (constant is not None and constant > 5):
+    slow = constant is not None and constant >= _SHORT
+    if (slow and _is_keep_alive(loop.test, waiting=True)) or (constant is not None and constant > 5):
         severity = Severity.INFO
     return context.finding("GA005", sleep, severity=severity, message=text)
 
@@ -104,7 +141,16 @@ def _looking_loop(
     if not conditions:
         return None
     first = conditions[0]
-    branches = [first.body, first.orelse]
+    if _asks_by_acting(context, first.test):
+        return None
+    last = first
+    while len(last.orelse) == 1 and isinstance(last.orelse[0], ast.If):
+        last = last.orelse[0]
+        if not _is_own_state(last.test) or _counts_down(loop, last.test):
+            return None
+    if _sleeps_and_goes_round(first, sleep) and rest[0] is first:
+        rest = [first]
+    branches = [first.body, last.orelse]
     if not any(
         sleep in ast.walk(stmt) for stmt in _flatten(loop.body) if not isinstance(stmt, ast.If)
     ) and not any(_is_idle_sleep(sleep, branch) for branch in branches):
@@ -124,6 +170,41 @@ def _looking_loop(
         message=f"the loop wakes up every {constant:g} s to look at a condition: it burns CPU idle and "
         "answers up to that much too late",
     )
+
+
+def _sleeps_and_goes_round(branch: ast.If, sleep: ast.Await) -> bool:
+    """`if queue.empty(): await sleep(0.1); continue`: what follows runs when there is something to do."""
+    return (
+        isinstance(branch.body[-1], ast.Continue)
+        and not branch.orelse
+        and _is_idle_sleep(sleep, branch.body)
+        and len(branch.body) == 2
+    )
+
+
+def _asks_by_acting(context: Context, test: ast.expr) -> bool:
+    """True when the test calls a method of the object that reads a clock or does something itself.
+
+    A token bucket refills when asked: nobody else could tell when it is full.
+    """
+    module = context.module
+    for node in ast.walk(test):
+        if isinstance(node, ast.Call) and _is_own_question(node):
+            asked = module.target(node.func, module.owner.get(node))
+            if asked is None:
+                continue
+            for inner in asked.everything():
+                if called_name(inner) in _CLOCK:
+                    return True
+                if isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Store):
+                    return True
+                if (
+                    isinstance(inner, ast.Expr)
+                    and isinstance(inner.value, ast.Call)
+                    and called_name(inner.value) not in _LOG
+                ):
+                    return True
+    return False
 
 
 def _is_idle_sleep(sleep: ast.Await, branch: list[ast.stmt]) -> bool:
@@ -249,25 +330,18 @@ def _is_own_question(call: ast.Call) -> bool:
     return self_attr(call.func) is not None and not call.args
 
 
-def _is_keep_alive(test: ast.expr) -> bool:
-    """`while self._running`, `while not self._closed`: the condition only ends the loop."""
+def _is_keep_alive(test: ast.expr, *, waiting: bool = False) -> bool:
+    """`while self._running`, `while not self._closed`: the condition only ends the loop.
+
+    `waiting` is for a loop that does nothing else: there `while not self.connected` waits for a start.
+    """
+    negated = isinstance(test, ast.UnaryOp)
     if isinstance(test, ast.UnaryOp):
         test = test.operand
     if isinstance(test, ast.Call) and not test.args:
         test = test.func
     text = ast.unparse(test) if isinstance(test, ast.Name | ast.Attribute) else ""
-    last = text.removesuffix(".is_set").rsplit(".", 1)[-1]
-    ends = {
-        "running",
-        "run",
-        "active",
-        "alive",
-        "closed",
-        "closing",
-        "stopped",
-        "stopping",
-        "stop",
-        "shutdown",
-    }
-    ends |= {"exit", "quit", "connected", "started", "enabled", "done", "finished", "should", "keep", "going"}
-    return bool(words(last) & ends)
+    last = words(text.removesuffix(".is_set").rsplit(".", 1)[-1])
+    if waiting:
+        return bool(last & (_STOPPED if negated else _GOING))
+    return bool(last & (_STOPPED | _GOING))

@@ -20,6 +20,7 @@ _STARTERS = {
     "asyncio.tasks.ensure_future",
     "asyncio.Task",
 }
+HIDDEN_STARTERS = {"asyncio.gather", "asyncio.run_coroutine_threadsafe"}
 _LOOP_GETTERS = {
     "asyncio.get_event_loop",
     "asyncio.get_running_loop",
@@ -93,6 +94,11 @@ class Spawns:
             if self.is_start(call.func):
                 if not self._is_known_future(call):
                     self._add(call, call.args[0] if call.args else None)
+            elif module.resolve(call.func) in HIDDEN_STARTERS:
+                # Their results have other owners (a group future, another thread): only a plain
+                # statement is known to drop them.
+                if isinstance(module.parents.get(call), ast.Expr):
+                    self._add(call, None)
             elif _callback_api(call):
                 self._callback_starters(call)
         self._returning = self._returning_functions()
@@ -153,6 +159,8 @@ class Spawns:
     def _callback_starters(self, call: ast.Call) -> None:
         """`loop.call_soon(asyncio.create_task, coro)`: started by the loop, returned to nobody."""
         for index, arg in enumerate(call.args):
+            if isinstance(arg, ast.Call) and self.module.resolve(arg.func) == "functools.partial":
+                self._callback_starters(arg)
             if isinstance(arg, ast.Name | ast.Attribute) and self.is_start(arg):
                 coro = call.args[index + 1] if index + 1 < len(call.args) else None
                 fate = Fate(Kind.DROPPED, call)
@@ -342,6 +350,8 @@ class Spawns:
 
     def _name_fates(self, target: ast.Name, statement: ast.AST, depth: int) -> list[Fate]:
         function = self.module.owner.get(target)
+        if function is not None and self.module.is_declared_global(target.id, function):
+            return [Fate(Kind.ATTRIBUTE, statement, target)]
         if function is None or not self._is_plain_local(target.id, function):
             return [Fate(Kind.HANDED, statement)]
         found: list[Fate] = []
