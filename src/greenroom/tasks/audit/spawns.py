@@ -97,7 +97,10 @@ class Spawns:
             elif module.resolve(call.func) in HIDDEN_STARTERS:
                 # Their results have other owners (a group future, another thread): only a plain
                 # statement is known to drop them.
-                if isinstance(module.parents.get(call), ast.Expr):
+                # A plain def cannot await its gather(); one in code made for both worlds may never run.
+                where = module.owner.get(call)
+                waits = module.resolve(call.func) != "asyncio.gather" or (where is not None and where.is_async)
+                if waits and isinstance(module.parents.get(call), ast.Expr):
                     self._add(call, None)
             elif _callback_api(call):
                 self._callback_starters(call)
