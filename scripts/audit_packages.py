@@ -42,7 +42,7 @@ def fetch(name: str, version: str | None, folder: Path) -> bool:
 def measure(folder: Path) -> dict[Key, Finding]:
     """Errors and warnings in the package, by file (relative), line and rule; unreadable files left out."""
     found: dict[Key, Finding] = {}
-    for item in audit_paths([folder]).findings:
+    for item in audit_paths([folder], jobs=None).findings:
         if item.severity >= Severity.WARNING and item.rule != "GA000":
             found[(Path(item.path).relative_to(folder).as_posix(), item.line, item.rule)] = item
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_text(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert f"{source}:10:9: error GA001 (dropped-task): a task is started and dropped" in out
     assert "    asyncio.create_task(work())\n    fix: keep it" in out
-    assert "1 error, 1 warning in 1 file (1 below --min-severity)" in out
+    assert "1 error, 1 warning in 1 file (1 below --min-severity; --min-severity info shows all)" in out
 
 
 def test_json(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,6 +138,25 @@ def test_broken_baseline(source: Path, tmp_path: Path, capsys: pytest.CaptureFix
     broken.write_text('{"known": [{"path": 1}]}')
     assert main([str(source), "--baseline", str(broken)]) == 2
     assert "not a baseline" in capsys.readouterr().err
+
+
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help is exit code 0 and shows calls that can be copied, each of which the parser takes."""
+    assert main(["--help"]) == 0
+    examples = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("  greenroom audit ")
+    ]
+    assert len(examples) >= 4
+    for line in examples:
+        words = shlex.split(line.partition("  #")[0].split("   ")[0].split(" > ")[0])[2:]
+        assert main([*words, "--list-rules"]) == 0, line
+
+
+def test_counts_read_as_english(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """the sum says `1 error` and `2 errors`."""
+    source.write_text(CODE + CODE)
+    assert main([str(source)]) == 1
+    assert "2 errors, 2 warnings in 1 file" in capsys.readouterr().out
 
 
 def test_list_rules(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_missing_path() -> None:
     ("data", "reason"),
     [
         (b"async def f(:\n", "syntax error"),
-        (b"async = 1\n", "syntax error"),
+        (b"import asyncio\nprint 'Python 2'\n", "syntax error for Python 3."),
         (b"# coding: nonsense-8\nasync def f(): pass\n", "cannot decode"),
         (b"async def f(): '\xff'\n", "cannot decode"),
         (b"async def f():\n\tpass\n        pass\n", "syntax error"),
@@ -75,6 +75,20 @@ def test_odd_files_are_reported(tmp_path: Path, data: bytes, reason: str) -> Non
     findings = audit_file(str(path))
     assert [item.rule for item in findings] == ["GA000"]
     assert reason in findings[0].message
+
+
+def test_old_code_without_async_is_passed_over(tmp_path: Path) -> None:
+    """a Python 2 file that only talks about async holds nothing to audit and stops no audit."""
+    path = tmp_path / "old.py"
+    path.write_text("# not async\nprint 'hello'\nconsume(async=True)\n")
+    assert audit_file(str(path)) == []
+
+
+def test_sync_code_that_starts_tasks(tmp_path: Path) -> None:
+    """a file without the word async is audited when it starts tasks on a loop."""
+    path = tmp_path / "plugin.py"
+    path.write_text("class P:\n    def start(self):\n        self.loop.create_task(self.run())\n")
+    assert [item.rule for item in audit_file(str(path))] == ["GA001"]
 
 
 def test_deep_nesting_that_parses(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import multiprocessing
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -66,7 +67,8 @@ def audit_text(path: str, text: str, rules: frozenset[str] = ALL_RULES) -> list[
         found = [item for rule, check in _CHECKS.items() if rule in rules for item in check(context)]
         marks = suppress.read(text, tree)
     except SyntaxError as error:
-        reason = f"syntax error: {error.msg}"
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        reason = f"syntax error for Python {python}, which reads it here: {error.msg}"
         return _unreadable(path, files.Unreadable(reason, error.lineno or 1, error.offset or 1), rules)
     except (ValueError, RecursionError, MemoryError) as error:
         return _unreadable(path, files.Unreadable(f"cannot parse: {error}"), rules)
@@ -88,9 +90,11 @@ def audit_paths(
     *,
     rules: frozenset[str] = ALL_RULES,
     exclude: Sequence[str] = (),
-    jobs: int | None = None,
+    jobs: int | None = 1,
 ) -> Result:
-    """Audit files and folders. `jobs` processes at most; by default one a core for large trees.
+    """Audit files and folders in `jobs` processes; None takes one a core for large trees.
+
+    More than one process needs a main module that can be imported (`if __name__ == "__main__":`).
 
     Raises:
         FileNotFoundError: a given path does not exist.

@@ -11,6 +11,18 @@ from greenroom.tasks.audit.audit import ALL_RULES, audit_paths
 from greenroom.tasks.audit.findings import RULES, Severity
 from greenroom.tasks.audit.report import as_json, as_sarif, as_text, without_baseline, write_baseline
 
+_EPILOG = """\
+examples:
+  greenroom audit src/                                    errors and warnings, as text
+  greenroom audit src/ tests/conftest.py --min-severity info
+  greenroom audit src/ --select GA001,GA004 --exclude 'src/vendor/*'
+  greenroom audit src/ --format sarif > audit.sarif       for code hosts and editors
+  greenroom audit src/ --write-baseline audit.json        then, in CI: --baseline audit.json
+
+Silence a finding with `# greenroom: ignore[GA003] reason` on its line or the line above.
+Exit codes: 0 nothing found, 1 findings, 2 a wrong call or a file that could not be read.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the audit; print to stdout, problems with the call to stderr.
@@ -66,9 +78,10 @@ def _write(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="greenroom audit",
-        description="Find background tasks without an owner, and their relatives, in asyncio code. "
+        description="Find background tasks without an owner, and their relatives, in asyncio code.\n"
         "Reads the code; never imports or runs it.",
-        epilog="Silence a finding with `# greenroom: ignore[GA003] reason` on its line or the line above.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files or folders")
     parser.add_argument("--format", choices=("text", "json", "sarif"), default="text")

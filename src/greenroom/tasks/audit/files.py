@@ -7,6 +7,7 @@ Files are read as Python reads them (BOM, coding line); what cannot be read is t
 from __future__ import annotations
 
 import os
+import re
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from pathlib import Path, PurePosixPath
 MAX_BYTES = 4 * 1024 * 1024
 """Larger files are reported, not parsed: they are data, and take minutes of CPU."""
 
+_ASYNC = re.compile(
+    rb"\basync\s+(?:def|for|with)\b|\b(?:await|asyncio|anyio|trio)\b|\b(?:create_task|ensure_future)\b"
+)
 _SKIPPED_DIRS = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -113,7 +117,7 @@ def read(path: str) -> Source | None:
         data = Path(path).read_bytes()
     except OSError as error:
         raise Unreadable(error.strerror or str(error)) from error
-    if b"async" not in data:
+    if not _ASYNC.search(data):
         return None
     lines = iter(data.splitlines(keepends=True))
     try:

@@ -27,12 +27,16 @@ def as_text(findings: list[Finding], files: int, hidden: int = 0) -> str:
             out.append(f"    {item.code}")
         out.append(f"    fix: {item.remedy}")
     counts = Counter(item.severity for item in findings)
-    parts = [f"{counts[level]} {level.label}" for level in sorted(Severity, reverse=True) if counts[level]]
+    parts = [_count(counts[level], level.label) for level in sorted(Severity, reverse=True) if counts[level]]
     summary = ", ".join(parts) if parts else "nothing found"
-    out.append(f"{summary} in {files} file{'' if files == 1 else 's'}")
+    out.append(f"{summary} in {_count(files, 'file')}")
     if hidden:
-        out[-1] += f" ({hidden} below --min-severity)"
+        out[-1] += f" ({hidden} below --min-severity; --min-severity info shows all)"
     return "\n".join(out) + "\n"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 or noun == Severity.INFO.label else f"{number} {noun}s"
 
 
 def as_json(findings: list[Finding], files: int) -> str:

@@ -99,7 +99,9 @@ class Spawns:
                 # statement is known to drop them.
                 # A plain def cannot await its gather(); one in code made for both worlds may never run.
                 where = module.owner.get(call)
-                waits = module.resolve(call.func) != "asyncio.gather" or (where is not None and where.is_async)
+                waits = module.resolve(call.func) != "asyncio.gather" or (
+                    where is not None and where.is_async
+                )
                 if waits and isinstance(module.parents.get(call), ast.Expr):
                     self._add(call, None)
             elif _callback_api(call):
