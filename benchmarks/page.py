@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from playwright.async_api import Browser, CDPSession, Page, async_playwright, expect
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -111,29 +111,35 @@ async def heap(session: CDPSession) -> float:
     return (await session.send("Runtime.getHeapUsage"))["usedSize"] / 1000
 
 
-async def cycles(browser: Browser, url: str) -> list[float]:
-    """The heap of one tab with the page open, every tenth time it is opened and talked to."""
+async def cycles(browser: Browser, url: str) -> tuple[list[float], list[float]]:
+    """The heap of one tab, every tenth time the page was opened and talked to: page open, and page gone."""
     context = await browser.new_context()
     chat = await ChatPage.new(context, url)
     session = await context.new_cdp_session(chat.page)
-    found: list[float] = []
+    opened: list[float] = []
+    left: list[float] = []
     for cycle in range(1, CYCLES + 1):
         await chat.open()
         await visit(chat, cycle)
         if cycle % 10 == 0:
-            found.append(await heap(session))
+            opened.append(await heap(session))
         await blank(chat.page)
+        if cycle % 10 == 0:
+            left.append(await heap(session))
     await context.close()
-    return found
+    return opened, left
 
 
 async def visit(chat: ChatPage, cycle: int) -> None:
-    """Every fifth visitor says something; the others only look."""
+    """Every fifth visitor says something, and deletes it: the others only look. So the page is the same each time."""
     chat.wire.sent.clear()
     chat.wire.received.clear()
     if cycle % 5 == 0:
         await chat.say_and_hear("Hello.")
-        await chat.by("new-chat").click()
+        await chat.histories.first.hover()
+        await chat.by("history-delete").first.click()
+        await chat.by("confirm-delete").click()
+        await expect(chat.histories).to_have_count(0)
 
 
 async def blank(page: Page) -> None:
@@ -148,9 +154,10 @@ async def main() -> None:
     if not (PAGE / "index.html").is_file():
         sys.exit("The page is not built: run `make page`.")
     characters = {f"pace-{n}.yaml": {"agent": slow(words=100_000, tokens_per_second=n)} for n in PACES}
+    settings = {"agent": FAST, "limits": {"history_undo_seconds": 0}}
     with tempfile.TemporaryDirectory() as folder:
         async with (
-            ServerProcess(Path(folder), {"agent": FAST}, characters=characters) as server,
+            ServerProcess(Path(folder), settings, characters=characters) as server,
             async_playwright() as playwright,
         ):
             browser = await playwright.chromium.launch(
@@ -163,10 +170,14 @@ async def main() -> None:
             print(f"{'until one can talk, median':<58}{statistics.median(ready):9.1f} ms")
             for pace in PACES:
                 await streaming(browser, server.url, pace)
-            heaps = await cycles(browser, server.url)
-            warm = heaps[WARM // 10 - 1]
-            print(f"{'heap of the tab, each tenth cycle (KB)':<58}{' '.join(f'{one:.0f}' for one in heaps)}")
-            show(f"{CYCLES} cycles: growth of the heap after the first {WARM}", heaps[-1] - warm, "KB", 200)
+            for what, heaps in zip(
+                ("page open", "page gone"), await cycles(browser, server.url), strict=True
+            ):
+                warm = heaps[WARM // 10 - 1]
+                print(
+                    f"{f'heap, {what}, each tenth cycle (KB)':<58}{' '.join(f'{one:.0f}' for one in heaps)}"
+                )
+                show(f"{CYCLES} cycles: growth after the first {WARM}, {what}", heaps[-1] - warm, "KB", 50)
             await browser.close()
 
 

@@ -203,3 +203,17 @@ async def test_many_characters_and_conversations(tmp_path: Path, new_page: NewPa
         await chat.by("load-more").click()
         await expect(chat.histories).to_have_count(30)
         await expect(chat.by("load-more")).to_have_count(0)
+
+
+async def test_a_small_screen_shows_the_beginning(chat: ChatPage) -> None:
+    """An empty chat is read from its top, and nothing offers to jump to a latest line; a talk is read at its end."""
+    await chat.page.set_viewport_size({"width": 320, "height": 480})
+    scroller = chat.page.locator(".chat-scroll")
+    await expect(chat.by("greeting")).to_be_visible()
+    assert await scroller.evaluate("(element) => element.scrollHeight > element.clientHeight")
+    assert await scroller.evaluate("(element) => element.scrollTop") == 0
+    await scroller.evaluate("(element) => element.scrollTo(0, 60)")
+    await expect(chat.by("jump-to-latest")).to_have_count(0)
+    await chat.say_and_hear("Tell me a story.")
+    left = "(element) => element.scrollHeight - element.scrollTop - element.clientHeight"
+    assert await scroller.evaluate(left) <= 1

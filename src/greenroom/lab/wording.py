@@ -29,7 +29,7 @@ def headline(verdict: Verdict, run: Run, language: str = "en") -> str:
             case "growing":
                 return f"{visits} 次访问中没有指标持续增长，但发现了缺陷。"
             case _:
-                return f"访问次数不足：{visits} 次访问无法得出结论，请增加 --visits。"
+                return f"访问次数不足：{visits} 次访问无法得出结论，请用更多次访问再试。"
     match verdict.outcome:
         case "flat":
             return f"flat: visit {visits} is served like the first ones."
@@ -39,7 +39,7 @@ def headline(verdict: Verdict, run: Run, language: str = "en") -> str:
         case "growing":
             return f"growing: over {visits} visits no figure kept rising, but a defect shows (below)."
         case _:
-            return f"not enough visits: {visits} do not decide it; use more --visits."
+            return f"not enough visits: {visits} do not decide it; try with more."
 
 
 def status(name: str, found: Trend, language: str = "en") -> str:

@@ -36,11 +36,16 @@ export interface Fences {
 }
 
 export const NO_FENCE: Fences = { code: false, lineStart: true, fence: false };
+export const IN_LINE: Fences = { code: false, lineStart: false, fence: false };
 const FENCE = /^\s*(?:```|~~~)[^`]*$/;
+
+export function hasFence(text: string): boolean {
+  return text.includes("```") || text.includes("~~~");
+}
 
 /** Split the next piece of a reply into program text and the rest, without the fences around it. */
 export function fenced(text: string, before: Fences): { parts: { code: boolean; text: string }[]; after: Fences } {
-  if (!before.code && !before.fence && !text.includes("```") && !text.includes("~~~")) {
+  if (!before.code && !before.fence && !hasFence(text)) {
     const line = text.slice(text.lastIndexOf("\n") + 1);
     const lineStart = line.trim() === "" && (before.lineStart || line.length < text.length);
     return { parts: text ? [{ code: false, text }] : [], after: { code: false, lineStart, fence: false } };

@@ -4,7 +4,7 @@ import { Component, type JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { AiItem, ChatItem, ErrorItem, HumanItem, NoticeWord, Sentence, ToolItem } from "../client/state";
 import { gapBefore, joinSentences } from "../client/spacing";
-import { fenced, NO_FENCE, textParts, withoutMoods, type Fences } from "../client/text";
+import { fenced, hasFence, IN_LINE, NO_FENCE, textParts, withoutMoods, type Fences } from "../client/text";
 import { dateTag, type Language } from "../i18n";
 import { Avatar } from "./avatar";
 import { useApp, useCharacter } from "./context";
@@ -135,8 +135,10 @@ function AiBubble({ item, speaking, follows }: { item: AiItem; speaking: number 
             {item.sentences.map((sentence, index) => {
               const piece = pieces[index] ?? sentence;
               const gap = gapBefore(pieces[index - 1]?.text ?? "", piece);
-              const start = fences;
-              fences = fenced(piece.text, fenced(gap, start).after).after;
+              // Most replies hold no program: then there is nothing to follow from one sentence to the next.
+              const plain = !fences.code && !fences.fence && !hasFence(piece.text);
+              const start = plain && index > 0 ? IN_LINE : fences;
+              fences = plain ? IN_LINE : fenced(piece.text, fenced(gap, start).after).after;
               return (
                 <SentenceWords
                   key={sentence.id}

@@ -24,7 +24,8 @@ export function Chat(): JSX.Element {
   const { items, speaking, history, opening } = snapshot.session;
   const [shown, setShown] = useState(SHOWN);
   const hidden = Math.max(0, items.length - shown);
-  const scroller = useFollow(history, items.findLast((item) => item.kind === "human")?.id ?? 0);
+  const empty = items.length === 0;
+  const scroller = useFollow(history, items.findLast((item) => item.kind === "human")?.id ?? 0, empty);
   useEffect(() => setShown(SHOWN), [history]);
   const showEarlier = (): void => {
     scroller.keepPlace();
@@ -62,7 +63,7 @@ export function Chat(): JSX.Element {
           <Typing />
         </div>
       </div>
-      {!scroller.following && (
+      {!scroller.following && !empty && (
         <button type="button" class="jump" data-testid="jump-to-latest" data-news={scroller.news ? "" : undefined} onClick={scroller.jump}>
           <Icon name="down" size={18} />
           {t("chat.latest")}
@@ -110,12 +111,17 @@ interface Follow {
   keepPlace: () => void;
 }
 
-/** Stay at the end of a growing column. Another `topic` or a new `own` line brings the reader back to it. */
-function useFollow(topic: string | null, own: number): Follow {
+/**
+ * Stay at the end of a growing column. Another `topic` or a new `own` line brings the reader back to it. What stands
+ * there while nothing has been said is read from its beginning, also on a screen that is too small for it.
+ */
+function useFollow(topic: string | null, own: number, empty: boolean): Follow {
   const outer = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
   const place = useRef<number | null>(null);
   const stick = useRef(true);
+  const nothing = useRef(empty);
+  nothing.current = empty;
   const [following, setFollowing] = useState(true);
   const [news, setNews] = useState(false);
 
@@ -126,13 +132,13 @@ function useFollow(topic: string | null, own: number): Follow {
   };
   const toEnd = (smooth: boolean): void => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    outer.current?.scrollTo({ top: outer.current.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
+    outer.current?.scrollTo({ top: nothing.current ? 0 : outer.current.scrollHeight, behavior: smooth && !calm ? "smooth" : "instant" });
   };
 
   useLayoutEffect(() => {
     follow(true);
     toEnd(false);
-  }, [topic, own]);
+  }, [topic, own, empty]);
   useLayoutEffect(() => {
     if (place.current === null || !outer.current) return;
     outer.current.scrollTop = outer.current.scrollHeight - place.current;
@@ -160,6 +166,7 @@ function useFollow(topic: string | null, own: number): Follow {
     onScroll: () => {
       const element = outer.current;
       if (!element) return;
+      if (nothing.current) return;
       const near = element.scrollHeight - element.scrollTop - element.clientHeight <= NEAR;
       if (near !== stick.current) follow(near);
     },
