@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -215,6 +218,36 @@ async def test_logging_in_without_javascript(guarded: ServerProcess) -> None:
         web.cookies.clear()
         status, _ = await refused(guarded.ws_url, additional_headers=session)
         assert status == 4401
+
+
+async def test_logging_out_closes_what_is_open(guarded: ServerProcess) -> None:
+    """Pages, rooms and the events of the ops page, with the reason; those of another log-in stay."""
+    here = {"Origin": f"http://127.0.0.1:{guarded.port}"}
+    own = httpx.AsyncClient(base_url=guarded.url, headers={"Accept": "application/json"})
+    another = httpx.AsyncClient(base_url=guarded.url, headers={"Accept": "application/json"})
+    async with own as web, another as other, AsyncExitStack() as stack:
+        for client in (web, other):
+            assert (await client.post("/login", data={"token": OPS_TOKEN})).status_code == 200
+        mine, theirs = ({"Cookie": f"{n}={v}"} | here for c in (web, other) for n, v in c.cookies.items())
+        room = guarded.ws_url.replace("client-ws", "proxy-ws")
+        page, viewer, stays = [
+            await stack.enter_async_context(connect(url, additional_headers=session))
+            for url, session in ((guarded.ws_url, mine), (room, mine), (guarded.ws_url, theirs))
+        ]
+        events = await stack.enter_async_context(web.stream("GET", "/ops/events"))
+        assert events.status_code == 200
+        assert (await web.post("/logout")).status_code == 200
+        async with asyncio.timeout(5):
+            for socket in (page, viewer):
+                await socket.wait_closed()
+                assert socket.close_code == 1008
+                assert (socket.close_reason or "").startswith("logged out")
+            with contextlib.suppress(httpx.HTTPError):
+                async for _ in events.aiter_bytes():
+                    pass
+        assert await greeted(stays)
+        pong = await stays.ping()
+        await asyncio.wait_for(pong, 5)
 
 
 async def test_logging_in_by_a_program(guarded: ServerProcess) -> None:

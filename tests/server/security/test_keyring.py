@@ -9,6 +9,7 @@ import pytest
 from greenroom.config.tokens import Token
 from greenroom.server.security import keyring
 from greenroom.server.security.keyring import MAX_ADDRESSES, MINUTE, Attempts, Key, Keyring, Sessions
+from greenroom.server.security.logins import Logins
 
 
 def test_every_token_is_compared_whichever_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +32,7 @@ def test_every_token_is_compared_whichever_is_shown(monkeypatch: pytest.MonkeyPa
 
 def test_no_value_is_kept() -> None:
     """Neither of tokens nor of sessions: what is in memory opens nothing."""
-    ring, sessions = Keyring([Token("a", "first-token-aaaaaaa")]), Sessions(10, 10.0)
+    ring, sessions = Keyring([Token("a", "first-token-aaaaaaa")]), Sessions(10, 10.0, Logins())
     name = sessions.begin(Key("a"), 0.0)
     assert "first-token-aaaaaaa" not in repr(vars(ring))
     assert name not in repr(vars(sessions))
@@ -40,7 +41,7 @@ def test_no_value_is_kept() -> None:
 
 def test_sessions_are_bounded() -> None:
     """The oldest goes; ended ones are forgotten when they are asked for."""
-    sessions = Sessions(3, 10.0)
+    sessions = Sessions(3, 10.0, Logins())
     names = [sessions.begin(Key("a"), float(n)) for n in range(5)]
     assert len(set(names)) == 5
     assert all(len(name) >= 43 for name in names)
@@ -53,7 +54,7 @@ def test_sessions_are_bounded() -> None:
 
 def test_who_logs_in_over_and_over_logs_out_only_those_with_the_same_token() -> None:
     """The operator's session is the oldest and stays; nothing is kept of what has gone."""
-    sessions = Sessions(10, 10.0)
+    sessions = Sessions(10, 10.0, Logins())
     ops = sessions.begin(Key("ops", ops=True), 0.0)
     names = [sessions.begin(Key("visitors"), 1.0) for _ in range(50)]
     assert sessions.find(ops, 2.0) is not None
@@ -66,7 +67,7 @@ def test_who_logs_in_over_and_over_logs_out_only_those_with_the_same_token() -> 
 def test_passes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as there can be children."""
     monkeypatch.setattr(keyring, "MAX_PASSES", 2)
-    passes = keyring.Passes()
+    passes = keyring.Passes(Logins())
     values = [passes.issue("soak", seconds=10, now=0) for _ in range(3)]
     assert [passes.find(value, 1) is not None for value in values] == [False, True, True]
 

@@ -54,11 +54,11 @@ export function pauseBefore(attempt: number, random: () => number): number {
   return Math.round(longest / 2 + (random() * longest) / 2);
 }
 
-function reasonOf(code: number): CloseReason {
+function reasonOf(code: number, words: string): CloseReason {
   if (code === 1013) return "full";
   if (code === 1012) return "restarting";
   // 4000 and the HTTP status that a page is not shown when a handshake fails.
-  if (code === 4401) return "token";
+  if (code === 4401 || words.startsWith("logged out")) return "token";
   return code === 1008 || code === 4403 || code === 4429 ? "refused" : "lost";
 }
 
@@ -110,7 +110,7 @@ export class Connection extends Kept<ConnectionState> {
     this.#socket = socket;
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
-    socket.onclose = (event) => this.#lost(reasonOf(event.code), event.reason);
+    socket.onclose = (event) => this.#lost(reasonOf(event.code, event.reason), event.reason);
     this.#cancelConnect = this.#options.clock.after(CONNECT_TIMEOUT, () => this.#lost("lost"));
     this.enter({ phase: "connecting", attempt: this.attempt });
   }

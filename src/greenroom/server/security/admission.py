@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 from greenroom.config.security import SecuritySettings
 from greenroom.config.tokens import Token
 from greenroom.server.security.keyring import Attempts, Key, Keyring, Passes, Sessions
+from greenroom.server.security.logins import Logins, Ticket
 from greenroom.server.security.origins import Origins
 from greenroom.server.security.peers import Peer, Peers, household
 from greenroom.server.security.visitor import Visitor
@@ -75,6 +76,8 @@ class Entry:
     key: Key | None = None
     by_query: bool = False
     """The token stood in the address."""
+    ticket: Ticket | None = None
+    """The log-in or pass it was; None with a token, which does not end."""
 
 
 class Admission:
@@ -86,10 +89,12 @@ class Admission:
         tokens: Iterable[Token] = (),
         *,
         is_connected: Callable[[str], bool] = lambda address: False,
+        logins: Logins | None = None,
     ) -> None:
         self.keyring = Keyring(tokens)
-        self.passes = Passes()
-        self.sessions = Sessions(security.max_sessions, security.session_hours * 3600)
+        logins = Logins() if logins is None else logins  # an empty one is falsy
+        self.passes = Passes(logins)
+        self.sessions = Sessions(security.max_sessions, security.session_hours * 3600, logins)
         self.attempts = Attempts(security.wrong_tokens_per_minute)
         self._security = security
         self._peers = Peers(security.trusted_proxies)
@@ -120,15 +125,15 @@ class Admission:
             return refusal
         public = knock.path in PUBLIC
         shown, by_query = token_in(knock)
-        key = None
+        key = ticket = None
         if shown and (self.keyring.for_visitors or self.keyring.for_ops):
             found = self.open_with(shown, peer.address, knock.now)
             if isinstance(found, Key):
-                key = found
+                key, ticket = found, self.passes.ticket(shown)
             elif not public:
                 return found
         if key is None and (session := cookie_in(knock)):
-            key = self.sessions.find(session, knock.now)
+            key, ticket = self.sessions.find(session, knock.now), self.sessions.ticket(session)
             by_query = False
         visitor = self._visitor(peer, key)
         if not public:
@@ -136,7 +141,7 @@ class Admission:
                 return refusal
             if is_ops(knock.path) and not visitor.may_ops:
                 return self._ops_only()
-        return Entry(visitor, key, by_query=by_query and key is not None)
+        return Entry(visitor, key, by_query=by_query and key is not None, ticket=ticket)
 
     def open_with(self, shown: str, address: str, now: float) -> Key | Refusal:
         """What a shown token opens; wrong ones are counted for the address."""

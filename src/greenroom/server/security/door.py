@@ -16,10 +16,12 @@ import structlog
 
 from greenroom.config.security import SecuritySettings
 from greenroom.config.tokens import Token
-from greenroom.server.security.admission import Admission, Entry, Knock, Refusal, without_token
+from greenroom.server.http_protocol import SCOPE_KEY as TRANSPORT_KEY
+from greenroom.server.security.admission import Admission, Entry, Knock, Refusal, is_ops, without_token
 from greenroom.server.security.headers import with_defaults
 from greenroom.server.security.keyring import Key
 from greenroom.server.security.login_desk import LoginDesk, refusal_response
+from greenroom.server.security.logins import Logins
 from greenroom.server.security.peers import Peer, household
 from greenroom.server.security.visitor import SCOPE_KEY
 from greenroom.server.socket_protocol import SCOPE_KEY as SOCKET_KEY
@@ -49,6 +51,16 @@ class Meter(Protocol):
     def token_message(self, name: str) -> None: ...
 
 
+class _Stream:
+    """The answer to a request that goes on, such as the events of `/ops`."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def drop(self, code: int, reason: str) -> None:
+        self._transport.abort()
+
+
 class Door:
     """Stands before `app`. `passes.issue` makes tokens for the server's own children."""
 
@@ -71,7 +83,13 @@ class Door:
         """By token, as many as are configured; kept when its last connection ends, or a new one would begin anew."""
         self._log_rate = RateLimit(LOG_LINES_PER_SECOND, LOG_BURST, clock())
         self._unlogged = 0
-        self.admission = Admission(security, tokens, is_connected=lambda address: address in self._connected)
+        self._logins = Logins(clock)
+        self.admission = Admission(
+            security,
+            tokens,
+            is_connected=lambda address: address in self._connected,
+            logins=self._logins,
+        )
         self._desk = LoginDesk(self.admission, self.report)
 
     def issue_pass(self, name: str, *, seconds: float) -> str:
@@ -111,6 +129,13 @@ class Door:
             structlog.contextvars.bind_contextvars(token_name=found.key.name)
         if kind == "websocket":
             await self._let_in(found, inner, receive, send)
+        elif found.ticket is not None and is_ops(knock.path) and TRANSPORT_KEY in scope:
+            stream = _Stream(scope[TRANSPORT_KEY])
+            self._logins.add(found.ticket, stream)
+            try:
+                await self._app(inner, receive, send)
+            finally:
+                self._logins.discard(stream)
         else:
             await self._app(inner, receive, send)
 
@@ -126,6 +151,8 @@ class Door:
             return
         self._connected[address] += 1
         socket: SocketProtocol | None = scope.get(SOCKET_KEY)
+        if entry.ticket is not None and socket is not None:
+            self._logins.add(entry.ticket, socket)
         if key is not None:
             self._by_token.setdefault(key.name, []).append(socket)
             self._meter.token_connections(key.name, 1)
@@ -134,6 +161,8 @@ class Door:
             await self._app(scope, receive, send)
         finally:
             _take(self._connected, address)
+            if socket is not None:
+                self._logins.discard(socket)
             if key is not None:
                 self._by_token[key.name].remove(socket)
                 self._meter.token_connections(key.name, -1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from greenroom.config.tokens import Token
+from greenroom.server.security.logins import Logins, Ticket
 
 MAX_ADDRESSES = 10_000
 MAX_REMEMBERED = 50_000
@@ -85,8 +86,9 @@ class Sessions:
     logs nobody out who has another.
     """
 
-    def __init__(self, most: int, seconds: float) -> None:
+    def __init__(self, most: int, seconds: float, logins: Logins) -> None:
         self._most = most
+        self._logins = logins
         self.seconds = seconds
         self._sessions: dict[bytes, _Session] = {}
         self._by_token: dict[str, OrderedDict[bytes, None]] = {}
@@ -94,23 +96,34 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def begin(self, key: Key, now: float) -> str:
-        """Start a session; returns its id."""
+    def begin(self, key: Key, now: float, *, instead_of: str = "") -> str:
+        """Start a session, perhaps in the place of one that ends thereby; returns its id."""
         name = secrets.token_urlsafe(32)
         place = digest(name)
         self._sessions[place] = _Session(key, now + self.seconds)
+        if instead_of:
+            old = digest(instead_of)
+            self._logins.replaced(old, Ticket(place, now + self.seconds))
+            self._forget(old)
         self._by_token.setdefault(key.name, OrderedDict())[place] = None
         while len(self._sessions) > self._most:
             self._forget(next(iter(max(self._by_token.values(), key=len))))
         return name
 
     def _forget(self, place: bytes) -> None:
+        self._logins.ended(place)
         found = self._sessions.pop(place, None)
         if found is not None:
             places = self._by_token[found.key.name]
             del places[place]
             if not places:
                 del self._by_token[found.key.name]
+
+    def ticket(self, name: str) -> Ticket | None:
+        """What a session's connections are known by."""
+        place = digest(name)
+        found = self._sessions.get(place)
+        return Ticket(place, found.ends) if found is not None else None
 
     def find(self, name: str, now: float) -> Key | None:
         """What a session opens; None if it has ended or never was."""
@@ -131,7 +144,8 @@ class Sessions:
 class Passes:
     """Tokens that the server makes for its own children, such as a soak run started from the ops page."""
 
-    def __init__(self) -> None:
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
         self._passes: OrderedDict[bytes, _Session] = OrderedDict()
 
     def issue(self, name: str, *, seconds: float, now: float) -> str:
@@ -139,8 +153,14 @@ class Passes:
         value = secrets.token_urlsafe(32)
         self._passes[digest(value)] = _Session(Key(name, ops=True, trusted=True), now + seconds)
         while len(self._passes) > MAX_PASSES:
-            self._passes.popitem(last=False)
+            self._logins.ended(self._passes.popitem(last=False)[0])
         return value
+
+    def ticket(self, value: str) -> Ticket | None:
+        """What a pass' connections are known by; None if it is no pass."""
+        place = digest(value)
+        found = self._passes.get(place)
+        return Ticket(place, found.ends) if found is not None else None
 
     def find(self, value: str, now: float) -> Key | None:
         found = self._passes.get(digest(value))
@@ -148,7 +168,9 @@ class Passes:
 
     def revoke(self, value: str) -> None:
         """End a pass. Idempotent."""
-        self._passes.pop(digest(value), None)
+        place = digest(value)
+        self._passes.pop(place, None)
+        self._logins.ended(place)
 
 
 @dataclass(slots=True)

@@ -195,9 +195,7 @@ class LoginDesk:
 
     def _remember(self, answer: Response, key: Key, knock: Knock, peer: Peer) -> None:
         sessions = self._admission.sessions
-        if old := cookie_in(knock):
-            sessions.end(old)
-        name = sessions.begin(key, knock.now)
+        name = sessions.begin(key, knock.now, instead_of=cookie_in(knock))
         log.info("logged in", token_name=key.name, address=peer.address)
         answer.set_cookie(
             cookie_name(knock.port),
