@@ -31,8 +31,8 @@ class FakeSocket implements Socket {
   receive(data: unknown): void {
     this.onmessage?.({ data } as MessageEvent);
   }
-  lose(code = 1006): void {
-    this.onclose?.({ code } as CloseEvent);
+  lose(code = 1006, reason = ""): void {
+    this.onclose?.({ code, reason } as CloseEvent);
   }
 }
 
@@ -150,6 +150,13 @@ describe("Connection", () => {
     expect(connection.state).toMatchObject({ reason: "token", retryAt: clock.now() + LONGEST_PAUSE });
     connection.setVisible(true);
     expect(connection.state.phase).toBe("connecting");
+  });
+
+  it("asks for a token again when its log-in has ended", () => {
+    connection.start();
+    last().open();
+    last().lose(1008, "logged out: the log-in that opened this connection has ended");
+    expect(connection.state).toMatchObject({ reason: "token" });
   });
 
   it("gives up a socket that never opens", () => {
