@@ -85,6 +85,22 @@ async def test_the_white_space_of_what_was_heard(stage: Stage) -> None:
 
 
 @staged
+async def test_white_space_has_a_bound(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a reply with too many places none is kept: the text itself is."""
+    monkeypatch.setattr("greenroom.conversation.turn.MAX_BREAKS", 2)
+    client = await stage.open()
+    for lines, kept in ((3, True), (4, False)):
+        reply = await asked(stage, client)
+        reply.token("Hm.\n" * lines).end()
+        await stage.settle()
+        uid = client.context.history_uid
+        assert uid is not None
+        stored = (await stage.histories.messages("uid_alpha", uid))[-1]
+        assert stored.content == "Hm." * lines
+        assert (stored.breaks is not None) == kept
+
+
+@staged
 async def test_the_fields_of_a_sentence(stage: Stage) -> None:
     """Name, avatar and expressions of the character; silent ones have no sound and no volumes."""
     client = await stage.open()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from greenroom.history import laid_out
+from greenroom.history import laid_out, size_of
 from greenroom.history.layout import Breaks, read_breaks, written_breaks
 
 
@@ -23,6 +23,12 @@ from greenroom.history.layout import Breaks, read_breaks, written_breaks
 def test_laid_out(text: str, breaks: Breaks | None, whole: str) -> None:
     """White space goes to its place, counted in characters; a place beyond the end does no harm."""
     assert laid_out(text, breaks) == whole
+
+
+def test_size() -> None:
+    """White space counts where replies are counted, so that many short lines are no way around a limit."""
+    assert size_of("One.", None) == size_of("One.", ()) == 4
+    assert size_of("a" * 100, tuple((at, "\n") for at in range(100))) == 100 + 100 * 13
 
 
 def test_what_is_written_is_read() -> None:

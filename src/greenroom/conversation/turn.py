@@ -21,7 +21,7 @@ from greenroom.config.character import Character
 from greenroom.conversation.sentences import Piece, SentenceSplitter
 from greenroom.conversation.speakable import SpeechFilters, expressions, spoken_text
 from greenroom.conversation.speech import Line, SpeechLine
-from greenroom.history import Breaks, Role, laid_out
+from greenroom.history import MAX_BREAKS, Breaks, Role, laid_out
 from greenroom.protocol import Message
 from greenroom.protocol.server_messages import (
     Audio,
@@ -261,7 +261,7 @@ class Turn:
         first = self.first_reply_seconds is None
         if first:
             self.first_reply_seconds = monotonic() - self._began
-        if self._shown and line.before:
+        if self._shown and line.before and len(self._breaks) <= MAX_BREAKS:
             self._breaks.append((self._shown_length, line.before))
         self._shown.append(line.display)
         self._shown_length += len(line.display)
@@ -322,7 +322,7 @@ class Turn:
 
     def _breaks_of(self, text: str) -> Breaks | None:
         """The white space inside the reply, or inside what of it was heard; not known of other words."""
-        if not self.shown.startswith(text):
+        if len(self._breaks) > MAX_BREAKS or not self.shown.startswith(text):
             return None
         return tuple(one for one in self._breaks if one[0] < len(text))
 

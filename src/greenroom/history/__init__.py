@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from greenroom.history.bin import HistoryBin
 from greenroom.history.errors import HistoryBusy, HistoryError
-from greenroom.history.layout import Breaks, laid_out
+from greenroom.history.layout import MAX_BREAKS, Breaks, laid_out, size_of
 from greenroom.history.records import (
     MAX_TITLE,
     HistoryPage,
@@ -21,6 +21,7 @@ from greenroom.history.records import (
 from greenroom.history.store import HistoryStore
 
 __all__ = [
+    "MAX_BREAKS",
     "MAX_TITLE",
     "Breaks",
     "HistoryBin",
@@ -35,4 +36,5 @@ __all__ = [
     "StoredMessage",
     "laid_out",
     "new_history_uid",
+    "size_of",
 ]

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Breaks", "laid_out", "read_breaks", "written_breaks"]
+__all__ = ["MAX_BREAKS", "Breaks", "laid_out", "read_breaks", "size_of", "written_breaks"]
+
+MAX_BREAKS = 20_000
+"""Most places of one reply; of one with more, none is kept."""
 
 Breaks = tuple[tuple[int, str], ...]
 """Places in the text, in characters and in order, each with the white space that belongs there."""
@@ -25,6 +28,11 @@ def laid_out(text: str, breaks: Breaks | None) -> str:
         parts += (text[end:place], white)
         end = place
     return "".join(parts) + text[end:]
+
+
+def size_of(text: str, breaks: Breaks | None) -> int:
+    """Return how many characters text and white space take, on the wire too, about."""
+    return len(text) + sum(len(white) + 12 for _, white in breaks or ())
 
 
 def written_breaks(breaks: Breaks | None) -> str | None:

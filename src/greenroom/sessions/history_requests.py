@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from greenroom.agents.base import ChatMessage
 from greenroom.config.settings import LimitSettings
-from greenroom.history import MAX_TITLE, HistorySummary, laid_out
+from greenroom.history import MAX_TITLE, HistorySummary, laid_out, size_of
 from greenroom.protocol import Message
 from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
@@ -57,7 +57,7 @@ class HistoryRequests:
         size = 0
         shown: list[s.HistoryMessage] = []
         for line in reversed(talk):
-            size += len(line.content)
+            size += size_of(line.content, line.breaks)
             if size > HISTORY_CHARACTERS:
                 break
             found = history_message(line)
