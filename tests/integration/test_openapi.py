@@ -170,3 +170,22 @@ async def test_a_file_the_server_may_not_read(local: ServerProcess) -> None:
     """Is no reason to ask for a token: 404 or 403, as everything that is not served."""
     assert (await local.get("/live2d-models/mao")).status == 404
     assert (await local.get("/live2d-models/none.json")).json["error"]["problem"] == "Not Found."
+
+
+async def test_who_hangs_up_in_the_middle_of_a_body(local: ServerProcess) -> None:
+    """Is no error of the server's, wherever a body is read."""
+    for path, kind in (("/ops/soak", "application/json"), ("/login", "application/x-www-form-urlencoded")):
+        for length in ("content-length: 100", "transfer-encoding: chunked"):
+            _, writer = await asyncio.open_connection(local.host, local.port)
+            lines = (
+                f"POST {path} HTTP/1.1",
+                f"host: {local.host}:{local.port}",
+                f"content-type: {kind}",
+                length,
+            )
+            writer.write("\r\n".join([*lines, "", "5", "token"]).encode())
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+    assert (await local.get("/health/live")).status == 200
+    assert not local.complaints()

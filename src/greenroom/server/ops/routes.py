@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -126,10 +126,13 @@ class OpsRoutes:
 
     async def start_soak(self, request: Request) -> Response:
         body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY:
-                return problem(413, f"more than {MAX_BODY} bytes", 'send {"visits": 50, "mode": "mixed"}')
+        try:
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY:
+                    return problem(413, f"more than {MAX_BODY} bytes", 'send {"visits": 50, "mode": "mixed"}')
+        except ClientDisconnect:  # nobody hears the answer, and it is no error of ours
+            return problem(400, "the body did not come whole", "send it again")
         try:
             wanted = msgspec.json.decode(bytes(body) or b"{}", type=OpsSoakRequest)
         except (msgspec.DecodeError, UnicodeError) as error:
