@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.sessions.rate_limit import RateLimit
+from greenroom.sessions.rate_limit import RateLimit, size_of
 
 
 def test_a_burst_is_free_then_the_rate_holds() -> None:
@@ -50,3 +50,11 @@ def test_much_can_be_taken_at_once() -> None:
     limit = RateLimit(100, 50, now=0)
     assert limit.take(0, 50) == 0
     assert limit.take(0, 200) == pytest.approx(2.0)
+
+
+def test_a_size_is_in_bytes() -> None:
+    """Of what came over the wire, whatever the language, half a surrogate pair included."""
+    for text in ("", "hello", "说" * 1000, "é", "🙂", "{" + "a" * 100_000 + "说"):
+        assert size_of(text) == len(text.encode())
+    assert size_of(b"\xff\xfe") == 2
+    assert size_of("\ud800") == 3

@@ -213,6 +213,16 @@ async def test_sizes(stage: Stage) -> None:
     assert len((await stage.stream()).request.messages[-1].images) == 2
 
 
+@staged(max_text_bytes=2000)
+async def test_sizes_are_in_bytes(stage: Stage) -> None:
+    """A Chinese character is three of them, as the limit's name says."""
+    client = await stage.open()
+    for count, refused in ((600, 0), (700, 1)):
+        await client.router.receive('{"type": "text-input", "text": "' + "说" * count + '"}')
+        assert [message["type"] for message in client.new()].count("error") == refused
+    assert stage.meter.refusals.count("too large") == 1
+
+
 @staged
 async def test_only_picture_data_goes_to_the_agent(stage: Stage) -> None:
     """Addresses are never fetched, files never read: they are left out."""
@@ -254,7 +264,7 @@ async def test_who_sends_too_much_is_told_once_and_slowed_down(
     client.router = Router(client.context)
     monkeypatch.setattr(router_module, "asyncio", SimpleNamespace(sleep=sleep))
     client.new()
-    for data in ("x" * 3000, "[" * 3000, "x" * 3000):
+    for data in ("x" * 3000, "[" * 3000, "说" * 1000):  # 3000 bytes, too
         await client.router.receive(data)
     await settle()
     assert sum(pauses) == pytest.approx((9000 - 4096) / 1024, rel=0.01)

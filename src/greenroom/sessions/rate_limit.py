@@ -1,6 +1,13 @@
-"""A token bucket: so many messages a second, with a burst. Sans-I/O."""
+"""A token bucket: so many messages a second, with a burst; and what counts as a byte. Sans-I/O."""
 
 from __future__ import annotations
+
+
+def size_of(data: str | bytes) -> int:
+    """Bytes of a frame on the wire. Text in ASCII, as most of what is large, knows its own without being looked at."""
+    return (
+        len(data) if isinstance(data, bytes) or data.isascii() else len(data.encode("utf-8", "surrogatepass"))
+    )
 
 
 class RateLimit:

@@ -20,7 +20,7 @@ from greenroom.protocol import client_messages as c
 from greenroom.protocol import server_messages as s
 from greenroom.sessions.history_requests import HistoryRequests
 from greenroom.sessions.pictures import BadPicture, checked_picture
-from greenroom.sessions.rate_limit import RateLimit
+from greenroom.sessions.rate_limit import RateLimit, size_of
 from greenroom.sessions.service_context import ServiceContext
 from greenroom.sessions.wake_word_manager import WakeResult, WakeWordManager
 
@@ -57,7 +57,8 @@ class Router(HistoryRequests):
     async def receive(self, data: str | bytes) -> None:
         """Handle one frame. Raises only `OutboxClosed` (the client has gone) and cancellation."""
         context = self._context
-        await self._keep_amount(len(data))
+        size = size_of(data)
+        await self._keep_amount(size)
         try:
             message = decode(data)
         except UnknownType as error:
@@ -71,7 +72,7 @@ class Router(HistoryRequests):
             return
         if not isinstance(message, AUDIO):
             await self._keep_pace()
-        if len(data) > self._limits.max_text_bytes and not await self._size_allowed(message, len(data)):
+        if size > self._limits.max_text_bytes and not await self._size_allowed(message, size):
             return
         handler = HANDLERS.get(type(message))
         if handler is None:
@@ -129,7 +130,7 @@ class Router(HistoryRequests):
             allowed, field = limits.max_audio_bytes, "audio"
         elif isinstance(message, IMAGES):
             # The images have a limit of their own; what is left is the text.
-            size -= sum(len(image.data) for image in message.images)
+            size -= sum(size_of(image.data) for image in message.images)
         if size <= allowed:
             return True
         self._context.services.meter.refused("too large")
