@@ -39,12 +39,12 @@ class Admission:
 
     def add(self, record: Record) -> list[Record]:
         """Let it wait; returns those it supersedes, which have left."""
-        place, alive = _place(record), self.keys.get(record.key, OrderedDict[Record, None]())
+        alive: OrderedDict[Record, None] = self.keys.get(record.key) or OrderedDict()
         superseded = [old for old in alive if old.job is None and record.policy not in (None, "queue")]
         for old in superseded:
             del alive[old]
         if not alive:
-            self.queue[place] = record
+            self.queue[_place(record)] = record
         alive[record] = None
         if record.key is not None:
             self.keys[record.key] = alive
@@ -70,14 +70,6 @@ class Admission:
             self.queue[place] = next(iter(alive))
         if record.job is None:
             self.waiting -= 1
-
-    def clear(self) -> list[Record]:
-        """Nothing waits any more, and nothing holds its key; returns those that waited."""
-        waiting = list(self.records()) if self.waiting else []
-        self.waiting = 0
-        self.queue.clear()
-        self.keys.clear()
-        return waiting
 
     def records(self) -> Iterator[Record]:
         """All that wait: first those in line for room, in order, then those behind one of their key."""

@@ -14,9 +14,9 @@ Where there is none, the root's close neither ends it nor waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._admission import Admission
 from ._census import JobInfo
 from ._job import Job, current_job
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 PLAN = (0.0, *(0.5**k for k in range(6, 0, -1)), 0.75)
 """When something is due, as the part of the time that is left then; the last is the first."""
 
-_cancel: Callable[[asyncio.Task[Any]], bool] = cast("Any", asyncio.Task).cancel
+EMPTY = Admission(0, 0)
+"""The queue of all scopes that are closing or closed."""
 
 
 class CloseReport(NamedTuple):
@@ -47,10 +48,8 @@ class CloseReport(NamedTuple):
         return not self.abandoned
 
     def __str__(self) -> str:
-        text = (
-            f"{self.scope} closed ({self.reason}) in {self.seconds * 1000:.1f} ms: "
-            f"{self.ended} jobs ended, {self.dropped} dropped, {len(self.abandoned)} abandoned"
-        )
+        counts = f"{self.ended} jobs ended, {self.dropped} dropped, {len(self.abandoned)} abandoned"
+        text = f"{self.scope} closed ({self.reason}) in {self.seconds * 1000:.1f} ms: {counts}"
         return text + "".join(f"\n  abandoned {info}" for info in self.abandoned)
 
 
@@ -70,23 +69,21 @@ class Closing:
         self._lost: list[JobInfo] = []
         scope._closing, scope.closed_by = self, told
         scope.open, scope._room = False, 0
-        dropped = scope._line.clear()
+        dropped = list(scope._line.records()) if scope._line.waiting else []
+        scope._line = EMPTY
         for record in dropped:
             record.leave(None, told)
         scope._counts["dropped"] += len(dropped)
         self._found = {"ended": 0, "dropped": len(dropped), "scopes": 1}
 
-    async def run(self, timeout: float) -> CloseReport:
-        """Begin, or shorten the deadline, and wait for the report. Cancelling this does not stop it."""
-        if self.report is None:
-            self._go(max(0.0, timeout))
-        if self.report is None:
-            self._done = self._done or self._loop.create_future()
-            try:
-                await asyncio.wait((self._done,))
-            finally:
-                # If it was cancelled while it waited, it is waited for like the others from now on.
-                self._excused -= {current_job()}
+    async def wait(self) -> CloseReport:
+        """Wait for the report. Cancelling this does not stop the close."""
+        self._done = self._done or self._loop.create_future()
+        try:
+            await asyncio.wait((self._done,))
+        finally:
+            # If it was cancelled while it waited, it is waited for like the others from now on.
+            self._excused -= {current_job()}
         assert self.report is not None
         return self.report
 
@@ -98,11 +95,16 @@ class Closing:
 
     def _tree(self) -> list[Closing]:
         """Those of this scope and all under it, deepest first; none starts anything any more."""
+        if not self._scope._children:
+            return [self]
         told = self._scope.closed_by or self._reason
         closings = [scope._closing or Closing(scope, told, told) for scope in self._scope.walk()]
         return closings[::-1]
 
-    def _go(self, timeout: float) -> None:
+    def begin(self, timeout: float) -> CloseReport | None:
+        """Begin, or shorten the deadline; the report, if nothing has to be waited for."""
+        if self.report is not None:
+            return self.report
         closings, closer = self._tree(), current_job()
         if closer is not None and closer.scope._closing in closings and closer in closer.scope._running:
             above = self._scope.parent or self._scope
@@ -115,10 +117,13 @@ class Closing:
                 self._excused.add(closer)
         for closing in closings:
             closing._advance()
-        deadline = self._loop.time() + timeout
-        if self.report is None and (not self._plan or deadline < self._plan[0][0]):
-            self._plan = [(deadline - timeout * part, part) for part in PLAN]
-            self._arm()
+        if self.report is None:
+            timeout = max(0.0, timeout)
+            deadline = self._loop.time() + timeout
+            if not self._plan or deadline < self._plan[0][0]:
+                self._plan = [(deadline - timeout * part, part) for part in PLAN]
+                self._arm()
+        return self.report
 
     def _arm(self) -> None:
         """One timer at a time: a close that ends early leaves nothing behind."""
@@ -141,7 +146,7 @@ class Closing:
             if not left and not job.done():  # One that is done is about to say so.
                 self._lost.append(self._scope._lose(job))
             elif left <= 0.5 or job.record is None or job.record.on_close == "cancel":
-                _cancel(job)  # Not `job.cancel`: the reason is the scope's.
+                super(Job, job).cancel()  # Not `job.cancel`: the reason is the scope's.
         if not left:
             self._advance()
 
@@ -157,8 +162,9 @@ class Closing:
     def _finish(self) -> Closing | None:
         """Report, leave to the scope above what was counted, and return its close."""
         scope, parent = self._scope, self._scope.parent
-        self._plan.clear()
-        self._arm()
+        if self._plan:
+            self._plan.clear()
+            self._arm()
         ended, dropped, scopes = self._found.values()
         seconds, lost = self._loop.time() - self._began, tuple(self._lost)
         self.report = CloseReport(scope.path, self._reason, seconds, ended, dropped, lost, scopes)

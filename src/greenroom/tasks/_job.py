@@ -29,6 +29,7 @@ T = TypeVar("T")
 Work = Callable[..., Coroutine[Any, Any, T]] | Coroutine[Any, Any, T]
 Dispose = Callable[[Any], object] | None
 Policy = Literal["restart", "drop", "queue", "keep_latest"]
+POLICIES = get_args(Policy)
 OnClose = Literal["cancel", "finish"]
 State = Literal["waiting", "running", "cancelling", "finished", "failed", "cancelled", "dropped"]
 log = logging.getLogger("greenroom.tasks")
@@ -227,9 +228,9 @@ class QueuedJob(_Described, Generic[T]):
         problem = None
         if self.policy is not None and self.key is None:
             problem = f"policy {self.policy!r} needs a key: say which jobs must not overlap"
-        elif self.policy not in (None, *get_args(Policy)):
-            problem = f"no policy {self.policy!r}: it is one of {', '.join(get_args(Policy))}"
-        elif self.on_close not in get_args(OnClose):
+        elif self.policy is not None and self.policy not in POLICIES:
+            problem = f"no policy {self.policy!r}: it is one of {', '.join(POLICIES)}"
+        elif self.on_close not in ("cancel", "finish"):
             problem = f"on_close is 'cancel' or 'finish', not {self.on_close!r}"
         if problem is not None:
             self.leave(None, problem)
@@ -269,7 +270,8 @@ class QueuedJob(_Described, Generic[T]):
         """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
         now = asyncio.get_running_loop().time
         end = None if timeout is None else now() + timeout
-        await self.leaves_queue(timeout)
+        if self.job is None:
+            await self.leaves_queue(timeout)
         if self.job is not None:
             await self.job.wait(end and end - now())
         return self.done()

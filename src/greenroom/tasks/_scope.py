@@ -61,7 +61,7 @@ class TaskScope:
         max_waiting: int = 0, max_waiting_per_key: int | None = None, close_timeout: float | None = None,
         observer: Observer | None = None, threads: int = 4,
     ) -> None:  # fmt: skip
-        if min(max_running or 0, max_waiting, max_waiting_per_key or 0) < 0:
+        if (max_running or 0) < 0 or max_waiting < 0 or (max_waiting_per_key or 0) < 0:
             raise ValueError(f"the limits of scope {name!r} are numbers from 0, or None for no limit")
         if parent is not None and not parent.open:
             raise ScopeClosed(f"{parent.path} is closed: no child {name!r} can live in it")
@@ -243,9 +243,10 @@ class TaskScope:
 
     async def _submit(self, record: QueuedJob[T]) -> AnyJob[T]:
         """The record of one who waits may stand in line beyond the bounds: each holds up its own task."""
-        if not self.open or self._has_room(record):
-            return self._admit(record)
-        self._admit(record, beyond=True)
+        room = self._has_room(record)
+        job = self._admit(record, beyond=True)
+        if room:
+            return job
         self._submitters += 1
         try:
             await record.until(record.leaves_queue(), "its submitter")
@@ -331,7 +332,7 @@ class TaskScope:
             reason: noted as `cancelled_by` of each job.
         """
         closing = self._closing or Closing(self, reason, f"{reason}: {self.path}")
-        return await closing.run(self.close_timeout if timeout is None else timeout)
+        return closing.begin(self.close_timeout if timeout is None else timeout) or await closing.wait()
 
     async def __aenter__(self) -> Self:
         return self
@@ -350,7 +351,8 @@ def _ended(job: Job[Any]) -> None:
         scope._failed(job, job._exception)
     if record is not None:
         record.release()
-        scope._line.remove(record)
+        if record.key is not None:
+            scope._line.remove(record)
     if scope._closing is not None:
         scope._closing.job_ended()
     elif scope._line.queue:

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 from ._census import JobInfo
 from ._errors import ForeignTask
-from ._job import QueuedJob, await_stack, current_job, log, owner_variable, site_text, watchers
+from ._job import QueuedJob, State, await_stack, current_job, log, owner_variable, site_text, watchers
 
 StrictPolicy = Literal["report", "allow", "adopt", "raise"]
 NOBODY = "(nobody)"
@@ -81,14 +81,13 @@ class StrictFactory:
 
     def foreign_tasks(self) -> dict[asyncio.Task[Any], JobInfo]:
         """The same, by task."""
-        return {
-            task: JobInfo(
-                owner, task.get_name(), site, "cancelling" if task.cancelling() else "running",
-                monotonic() - created, stack=await_stack(task),
-            )
-            for task, (owner, site, created) in list(self._alive.items())
-            if not task.done()
-        }  # fmt: skip
+        infos: dict[asyncio.Task[Any], JobInfo] = {}
+        for task, (owner, site, created) in list(self._alive.items()):
+            if not task.done():
+                state: State = "cancelling" if task.cancelling() else "running"
+                age, stack = monotonic() - created, await_stack(task)
+                infos[task] = JobInfo(owner, task.get_name(), site, state, age, stack=stack)
+        return infos
 
     def note(self, task: asyncio.Task[Any], origin: Origin) -> None:
         """Remember a foreign task while it lives."""

@@ -38,9 +38,7 @@ class _Watch(StrictFactory):
 @asynccontextmanager
 async def no_tasks_left() -> AsyncGenerator[None]:
     """Fail (with pytest's own failure) if the block leaves tasks behind; they are cancelled."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if asyncio._get_running_loop() is None:
         yield  # trio
         return
     began, watch = monotonic(), _Watch("allow")
@@ -50,14 +48,11 @@ async def no_tasks_left() -> AsyncGenerator[None]:
         own = {job: info_of(job, stack=True) for job in jobs if job.scope.root.created >= began}
         return watch.foreign_tasks() | own
 
-    token = _watching.set(watch)
-    try:
-        with watch:
-            yield
-            if pending := left():
-                await asyncio.wait(pending, timeout=GRACE)
-    finally:
-        _watching.reset(token)
+    _watching.set(watch)
+    with watch:
+        yield
+        if pending := left():
+            await asyncio.wait(pending, timeout=GRACE)
     if pending := left():
         for task in pending:
             task.cancel("left behind by a test")
@@ -89,8 +84,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     test = getattr(holder, attribute)
     if not inspect.iscoroutinefunction(test):
         return (yield)
-    setattr(holder, attribute, no_tasks_left()(test))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(holder, attribute, no_tasks_left()(test))
         return (yield)
-    finally:
-        setattr(holder, attribute, test)
