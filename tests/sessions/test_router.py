@@ -219,6 +219,7 @@ async def test_sizes_are_in_bytes(stage: Stage) -> None:
     client = await stage.open()
     for count, refused in ((600, 0), (700, 1)):
         await client.router.receive('{"type": "text-input", "text": "' + "说" * count + '"}')
+        await settle()
         assert [message["type"] for message in client.new()].count("error") == refused
     assert stage.meter.refusals.count("too large") == 1
 
