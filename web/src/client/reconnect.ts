@@ -154,5 +154,5 @@ function withUnanswered(state: SessionState, text: string | null): SessionState 
   const last = state.items.findLast((item) => item.kind === "human");
   let next = state;
   if (last?.text !== text) next = put(next, (id) => ({ kind: "human", id, text, thumbnails: [], at: null }));
-  return put(next, (id) => ({ kind: "error", id, text: "", code: "not-arrived", retry: text }));
+  return put(next, (id) => ({ kind: "error", id, turn: -1, text: "", code: "not-arrived", retry: text }));
 }

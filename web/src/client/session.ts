@@ -287,7 +287,7 @@ function onError(state: SessionState, error: ServerMessageOf<"error">): Step {
     const last = state.items.findLast((item) => item.kind === "human" || item.kind === "ai");
     const mine = last?.kind === "human" && !last.other && !state.voiceSent && last.thumbnails.length === 0;
     const retry = mine && !AS_BEFORE.has(code ?? "") ? last.text : null;
-    next = put(next, (id) => ({ kind: "error", id, text, code, retry }));
+    next = put(next, (id) => ({ kind: "error", id, turn: state.turn, text, code, retry }));
   } else {
     next = toast(next, "error", text, code);
   }

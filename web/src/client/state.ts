@@ -53,6 +53,8 @@ export interface ToolItem {
 export interface ErrorItem {
   kind: "error";
   id: number;
+  /** The turn that it was told in. */
+  turn: number;
   text: string;
   code: string | null;
   retry: string | null;

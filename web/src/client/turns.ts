@@ -96,22 +96,24 @@ export function onAudio(state: SessionState, message: AudioMessage, at: number):
   if (next.phase === "thinking") next.phase = "replying";
   if (shown?.text) {
     const sentence = { id, text: shown.text, before: message.before ?? null, begun: false, cut: false };
-    const last = next.items.at(-1);
+    // What went wrong is told at once, and then comes the rest of what the character had said before.
+    const place = next.items.findLastIndex((item) => item.kind !== "error" || item.turn !== next.turn);
+    const last = next.items[place];
     if (last?.kind === "ai" && last.turn === next.turn && !next.newBubble && last.name === shown.name) {
       const longer: AiItem = { ...last, sentences: [...last.sentences, sentence] };
-      next.items = [...next.items.slice(0, -1), longer];
+      next.items = next.items.with(place, longer);
     } else {
-      next = put(next, (item) => ({
+      const bubble: AiItem = {
         kind: "ai",
-        id: item,
+        id: next.nextId,
         turn: next.turn,
         name: shown.name,
         avatar: shown.avatar,
         sentences: [sentence],
         interrupted: false,
         at,
-      }));
-      next.newBubble = false;
+      };
+      next = { ...next, nextId: next.nextId + 1, items: next.items.toSpliced(place + 1, 0, bubble), newBubble: false };
     }
   }
   return { state: next, effects: [{ do: "play", id, message }] };

@@ -217,6 +217,25 @@ describe("interrupting", () => {
 });
 
 describe("errors", () => {
+  it("stand below all that the character had said before, also what comes after them", () => {
+    say("Tell me.");
+    hear(start);
+    hear(audio("One."));
+    hear({ type: "error", message: "The provider went away.", code: "agent" });
+    hear(audio("And then it"));
+    hear(end);
+    expect(kinds()).toEqual(["human", "ai", "error"]);
+    expect(sentences()).toEqual([["One.", "And then it"]]);
+    say("Go on.");
+    hear(start);
+    hear({ type: "error", message: "The provider went away.", code: "agent" });
+    hear(audio("Well"));
+    hear(end);
+    hear(start);
+    hear(audio("Still there?"));
+    expect(kinds()).toEqual(["human", "ai", "error", "human", "ai", "error", "ai"]);
+  });
+
   it("stand under the message that failed, with a way to try again", () => {
     say("Hello");
     hear(start);
