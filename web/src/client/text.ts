@@ -3,7 +3,7 @@
 export type TextPart = { kind: "text" | "action" | "strong" | "code" | "link"; text: string };
 
 const SPECIAL =
-  /(?<link>https?:\/\/[^\s<>"'）】」`]+)|(?<ticks>`{1,3})(?<code>[^`\n]{1,400})\k<ticks>|\*\*(?<strong>(?:(?!:\/\/)[^*\n]){1,400})\*\*|\*(?<action>(?:(?!:\/\/)[^*\n]){1,200})\*/g;
+  /(?<link>https?:\/\/[^\s<>"'）】」`]+)|(?<ticks>`{1,3})(?<code>[^`\n]{1,400})\k<ticks>|\*\*(?<strong>(?!\s)(?:(?!:\/\/)[^*\n]){1,400}(?<!\s))\*\*|\*(?<action>(?!\s)(?:(?!:\/\/)[^*\n]){1,200}(?<!\s))\*/g;
 
 /** Split a text into plain runs, `*stage directions*`, `**emphasis**`, `program text` and links; no other markup. */
 export function textParts(text: string): TextPart[] {

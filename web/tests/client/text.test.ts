@@ -18,6 +18,7 @@ describe("textParts", () => {
     }
     expect(textParts("plain")).toEqual([{ kind: "text", text: "plain" }]);
     expect(textParts("a*b")).toEqual([{ kind: "text", text: "a*b" }]);
+    expect(textParts("2 * 3 * 4 = 24")).toEqual([{ kind: "text", text: "2 * 3 * 4 = 24" }]);
   });
 });
 
