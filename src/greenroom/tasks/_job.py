@@ -131,6 +131,11 @@ class _Described:
         return f"{id(self):x}-{int(self.created * 1e6):x}"
 
     @property
+    def path(self) -> str:
+        """Owner path and name, such as `server/client 7f3a/turn`."""
+        return f"{self.scope.path}/{cast('AnyJob[Any]', self).name}"
+
+    @property
     def site(self) -> str:
         """The line that started it, as `file:line in function`."""
         return site_text(self._code, self._lasti)
@@ -155,11 +160,6 @@ class Job(asyncio.Task[T], _Described):
     @property
     def name(self) -> str:
         return self.get_name()
-
-    @property
-    def path(self) -> str:
-        """Owner path and name, such as `server/client 7f3a/turn`."""
-        return f"{self.scope.path}/{self.get_name()}"
 
     @property
     def state(self) -> State:
@@ -237,10 +237,6 @@ class QueuedJob(_Described, Generic[T]):
             raise ValueError(problem)
 
     @property
-    def path(self) -> str:
-        return f"{self.scope.path}/{self.name}"
-
-    @property
     def cancelled_by(self) -> str | None:
         return self._why if self.job is None else self.job.cancelled_by
 
@@ -270,17 +266,16 @@ class QueuedJob(_Described, Generic[T]):
         """Wait until it has ended or was dropped, at most `timeout` seconds; True if so."""
         now = asyncio.get_running_loop().time
         end = None if timeout is None else now() + timeout
-        if self.job is None:
-            await self.leaves_queue(timeout)
+        if self.state == "waiting":
+            await asyncio.wait((self.left(),), timeout=timeout)
         if self.job is not None:
             await self.job.wait(end and end - now())
         return self.done()
 
-    async def leaves_queue(self, timeout: float | None = None) -> None:
-        """Wait until it has begun or was dropped, at most `timeout` seconds."""
-        if self.state == "waiting":
-            self._left = self._left or asyncio.get_running_loop().create_future()
-            await asyncio.wait((self._left,), timeout=timeout)
+    def left(self) -> asyncio.Future[None]:
+        """Ends when this one, which waits, has begun or was dropped."""
+        self._left = self._left or asyncio.get_running_loop().create_future()
+        return self._left
 
     def __await__(self) -> Generator[Any, Any, T]:
         yield from self.until(self.wait(), "the task that awaited it").__await__()

@@ -249,7 +249,7 @@ class TaskScope:
             return job
         self._submitters += 1
         try:
-            await record.until(record.leaves_queue(), "its submitter")
+            await record.until(asyncio.wait((record.left(),)), "its submitter")
         finally:
             self._submitters -= 1
         if record.job is not None:
