@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import greenroom
+from greenroom.tasks.pytest_plugin import no_tasks_left
 
 pytest_plugins = ["pytester"]
 
@@ -197,3 +199,13 @@ def test_the_plugin_without_pytest_is_not_imported(run: pytest.Pytester) -> None
     """Importing the core does not import pytest."""
     code = "import sys, greenroom.tasks; assert 'pytest' not in sys.modules"
     assert run.runpython_c(code).ret == 0
+
+
+async def test_a_check_inside_another_one() -> None:
+    """What is left after the inner block is found by the outer one."""
+    with pytest.raises(pytest.fail.Exception, match=r"left 1 task\(s\) behind"):
+        async with no_tasks_left():
+            async with no_tasks_left():
+                pass
+            task = asyncio.create_task(asyncio.Event().wait())
+    assert task.cancelled()

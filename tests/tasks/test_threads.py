@@ -207,3 +207,13 @@ async def test_a_call_with_a_time_out(gate: threading.Event) -> None:
         with pytest.raises(TimeoutError):
             await scope.run_in_thread(gate.wait, 5, timeout=0.005)
         gate.set()
+
+
+async def test_the_threads_end_with_the_scope() -> None:
+    """A closed scope leaves no thread behind, although nobody waits for them."""
+    async with TaskScope("short-lived") as scope:
+        await scope.run_in_thread(int)
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("short-lived")]
+    for thread in left:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in left)

@@ -170,8 +170,7 @@ class Closing:
         self.report = CloseReport(scope.path, self._reason, seconds, ended, dropped, lost, scopes)
         if self._done is not None:
             self._done.set_result(None)
-        if scope._pool is not None:
-            scope._pool.shutdown(wait=False)
+        scope._pool = None  # Its threads end with it: when no late call holds it any more.
         scope._tell(scope._observer.scope_closed, self.report)
         if parent is None:
             return None

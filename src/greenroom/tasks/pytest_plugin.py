@@ -48,11 +48,12 @@ async def no_tasks_left() -> AsyncGenerator[None]:
         own = {job: info_of(job, stack=True) for job in jobs if job.scope.root.created >= began}
         return watch.foreign_tasks() | own
 
-    _watching.set(watch)
+    token = _watching.set(watch)
     with watch:
         yield
         if pending := left():
             await asyncio.wait(pending, timeout=GRACE)
+    _watching.reset(token)
     if pending := left():
         for task in pending:
             task.cancel("left behind by a test")
