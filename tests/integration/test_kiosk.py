@@ -8,6 +8,7 @@ from benchmarks.kiosk.__main__ import run
 
 
 async def test_every_visitor_of_a_short_evening_is_answered(tmp_path: Path) -> None:
+    """Also those whose provider fails, who cut in, or who reload the page; each failure is told to whom it concerns."""
     record = await run(minutes=0.01, visits=6, seed=7, out=tmp_path / "kiosk.json")
     tally = record["tally"]
     assert tally["problems"] == []

@@ -25,6 +25,7 @@ async def ended(scope: TaskScope) -> None:
 
 
 async def test_it_is_asked_for_in_the_first_quiet_second_after_growth() -> None:
+    """Not while it works: then memory is wanted again at once, and nobody shall wait for it."""
     asked: list[str] = []
     async with TaskScope("memory") as scope:
         freed = FreedMemory(scope, lambda: asked.append("trim"))
@@ -50,6 +51,7 @@ async def test_what_stays_is_the_new_base() -> None:
 
 
 async def test_one_at_a_time_and_none_when_it_closes() -> None:
+    """While one is asked for no other is, and a closed scope is no error."""
     asked: list[str] = []
     scope = TaskScope("memory")
     freed = FreedMemory(scope, lambda: asked.append("trim"))
@@ -62,6 +64,7 @@ async def test_one_at_a_time_and_none_when_it_closes() -> None:
 
 
 async def test_a_library_without_it() -> None:
+    """Without the function nothing is started."""
     async with TaskScope("memory") as scope:
         await seconds(FreedMemory(scope, None), (90, 1), (200, 1))
         assert scope.load[0] == 0
@@ -69,6 +72,7 @@ async def test_a_library_without_it() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a function of glibc")
 def test_the_real_one() -> None:
+    """glibc's own answers 1 if anything went back, else 0."""
     trim = library_trim()
     if trim is not None:
         assert trim() in (0, 1)
