@@ -146,7 +146,8 @@ class Closing:
             if not left and not job.done():  # One that is done is about to say so.
                 self._lost.append(self._scope._lose(job))
             elif left <= 0.5 or job.record is None or job.record.on_close == "cancel":
-                super(Job, job).cancel()  # Not `job.cancel`: the reason is the scope's.
+                # Not `job.cancel`: the reason is the scope's.
+                asyncio.Task.cancel(job)  # pyright: ignore[reportUnknownMemberType]
         if not left:
             self._advance()
 
