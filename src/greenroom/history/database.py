@@ -294,6 +294,7 @@ class Database:
                     f"{conf_uid} has {there} conversations, and {self._most_histories} are the limit "
                     "(history.max_per_character); delete some to keep new ones",
                     "row",
+                    public=True,
                 )
 
     def _all(self, query: Any, values: dict[str, Any]) -> Sequence[Any]:

@@ -146,7 +146,9 @@ class HistoryStore:
             raise ValueError(f"role must be one of {', '.join(sorted(ROLES))}, not {role!r}")
         if len(content) > MAX_CONTENT:
             raise HistoryError(
-                f"content: {len(content)} characters; a stored message has {MAX_CONTENT} at most", "row"
+                f"content: {len(content)} characters; a stored message has {MAX_CONTENT} at most",
+                "row",
+                public=True,
             )
         at = time.time_ns() // 1000 if created is None else micros(created)
         entry = Append(conf_uid, history_uid, role, at, content, name, avatar, written_breaks(breaks))

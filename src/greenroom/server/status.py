@@ -47,7 +47,7 @@ class Status:
             return _json(Ready("ready"))
         why = self._services.not_kept
         clients = len(self._services.registry)
-        return _json(Ready("ready", clients, UNSET if why is None else f"in memory only: {why}"))
+        return _json(Ready("ready", clients, UNSET if why is None else f"in memory only: {why.message}"))
 
     async def metrics(self, request: Request) -> Response:
         if (refused := _only_here(request)) is not None:

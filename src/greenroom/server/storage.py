@@ -23,8 +23,8 @@ REMEDY = (
 )
 
 
-async def open_histories(settings: Settings) -> tuple[HistoryStore, str | None]:
-    """Open the histories; the text says why they are in memory only, None if they are kept.
+async def open_histories(settings: Settings) -> tuple[HistoryStore, HistoryError | None]:
+    """Open the histories; the error says why they are in memory only, None if they are kept.
 
     Raises:
         ConfigError, HistoryError: they cannot be used, and the setting does not say to go on without.
@@ -42,6 +42,9 @@ async def open_histories(settings: Settings) -> tuple[HistoryStore, str | None]:
                 problems = [replace(problem, fix=f"{problem.fix}. {REMEDY}") for problem in error.problems]
                 raise ConfigError(problems) from error
             raise HistoryError(f"{error}. {REMEDY}", error.kind) from error
-        reason = " ".join(str(error).split())
-        log.error("conversations are kept in memory only", reason=reason)
-        return await HistoryStore.open(None, page=page, max_bytes=quota, most_histories=most), reason
+        not_kept = HistoryError(
+            " ".join(str(error).split()),
+            error.kind if isinstance(error, HistoryError) else "cannot-open",
+        )
+        log.error("conversations are kept in memory only", reason=not_kept.message)
+        return await HistoryStore.open(None, page=page, max_bytes=quota, most_histories=most), not_kept

@@ -82,7 +82,16 @@ class Router(HistoryRequests):
             # By name: in a room some of them are others.
             await getattr(self, handler.__name__)(message)
         except HistoryError as error:
-            await self._reply(s.Error(f"Histories: {error}", code="history", request=wire_type(message)))
+            context.services.refusals.warn(
+                log,
+                f"history {error.kind}",
+                "a question about histories failed",
+                client=context.client_uid[:8],
+                error=str(error),
+            )
+            await self._reply(
+                s.Error(f"Histories: {error.public}", code="history", request=wire_type(message))
+            )
 
     def _report_crooked(self, message: Any) -> None:
         """A name that tries to be a path finds nothing, since names are looked up and never opened; but tell it."""

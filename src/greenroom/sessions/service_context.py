@@ -108,7 +108,7 @@ class ServiceContext:
         self._init_error: AgentError | None = None
         self._report: ContextReport | None = None
         self._watched = False
-        self._told_not_kept = services.not_kept is None
+        self._told_not_kept = False
         self._set_wake_words()
 
     # -- opening -------------------------------------------------------------------------------------------
@@ -304,9 +304,9 @@ class ServiceContext:
         self, character: Character, uid: str, role: Role, content: str, *, wait: bool, breaks: Breaks | None
     ) -> None:
         """Store a line of the conversation; with `wait`, return when it is safe, or say that it is not."""
-        if not self._told_not_kept:
+        if self.services.not_kept is not None and not self._told_not_kept:
             self._told_not_kept = True
-            why = self.services.not_kept
+            why = self.services.not_kept.public
             await self.send_error(f"Conversations last until the server stops: {why}", code="not-kept")
         try:
             stored = self.services.histories.append_nowait(
@@ -320,7 +320,7 @@ class ServiceContext:
             )
         except HistoryError as error:
             log.error("a line was not stored", client=self.client_uid, error=str(error))
-            await self._tell_not_stored(str(error))
+            await self._tell_not_stored(error.public)
             return
         stored.add_done_callback(self._stored)
         if not wait:
@@ -332,7 +332,7 @@ class ServiceContext:
             log.warning("a line is not safe yet", client=self.client_uid, seconds=STORE_SECONDS)
             await self._tell_not_stored(f"not safe after {STORE_SECONDS:g} s")
         except HistoryError as error:
-            await self._tell_not_stored(str(error))
+            await self._tell_not_stored(error.public)
 
     def _stored(self, stored: asyncio.Future[None]) -> None:
         if not stored.cancelled() and (error := stored.exception()) is not None:

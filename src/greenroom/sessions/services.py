@@ -14,7 +14,7 @@ from greenroom.config.character import Character
 from greenroom.config.characters import CharacterStore
 from greenroom.config.errors import ConfigError
 from greenroom.config.settings import AgentSettings, Settings, VoiceSettings
-from greenroom.history import HistoryBin, HistoryStore
+from greenroom.history import HistoryBin, HistoryError, HistoryStore
 from greenroom.sessions.first_pages import FirstPages
 from greenroom.sessions.refusal_log import RefusalLog
 from greenroom.sessions.registry import Registry
@@ -96,7 +96,7 @@ class Services:
     backgrounds: Callable[[], list[str]]
     agent: AgentSettings
     """What `auto` stands for on this machine."""
-    not_kept: str | None = None
+    not_kept: HistoryError | None = None
     """Why conversations end with this process; None: they are kept."""
     registry: Registry = field(default_factory=lambda: Registry())
     seats: Seats = field(default_factory=Seats)
