@@ -213,6 +213,24 @@ async def test_sizes(stage: Stage) -> None:
     assert len((await stage.stream()).request.messages[-1].images) == 2
 
 
+@staged
+async def test_who_is_refused_over_and_over_does_not_fill_the_log(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some lines and then a count; the metrics know of every one."""
+    lines: list[str] = []
+    log = SimpleNamespace(
+        warning=lambda event, **facts: lines.append(facts["reason"]), debug=lambda *_, **__: None
+    )
+    monkeypatch.setattr(router_module, "log", log)
+    client = await stage.open()
+    for _ in range(200):
+        await client.router.receive('{"type": "delete-history", "history_uid": "../../secret"}')
+    await client.router.receive('{"type": "ai-speak-signal", "images": [{"data": "http://10.0.0.1/"}]}')
+    assert lines == ["path"] * 50 + ["image address"]
+    assert stage.meter.refusals.count("path") == 200
+
+
 @staged(max_text_bytes=2000)
 async def test_sizes_are_in_bytes(stage: Stage) -> None:
     """A Chinese character is three of them, as the limit's name says."""

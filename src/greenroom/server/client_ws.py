@@ -62,7 +62,9 @@ class ClientEndpoint:
         refusal = self._refusal(visitor)
         if refusal is not None:
             code, reason = refusal
-            log.warning("connection refused", address=address, reason=reason)
+            self._services.refusals.warn(
+                log, "connection", "connection refused", address=address, reason=reason
+            )
             self._services.meter.refused("connection")
             # Accepted first: a browser shows a page no code and no reason of a handshake that fails.
             await send({"type": "websocket.accept"})

@@ -122,8 +122,10 @@ class Lifetime:
         app = create_app(
             self.services, self.clients, proxy, self.status, backgrounds, self.ops, Keyring(self._tokens)
         )
-        gated = PressureGate(app, self.pressure, self.metrics.refused)
-        self.app = self.door = Door(gated, settings.security, self._tokens, self.metrics)
+        gated = PressureGate(app, self.pressure, self.metrics.refused, self.refusals)
+        self.app = self.door = Door(
+            gated, settings.security, self._tokens, self.metrics, refusals=self.refusals
+        )
         if self.ops is not None:
             self.ops.soak.door = self.door
         await warm_up(self.services)

@@ -16,6 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from greenroom.server.socket_protocol import SCOPE_KEY
+from greenroom.sessions.refusal_log import RefusalLog
 
 __all__ = ["Pressure", "PressureGate", "raise_descriptor_limit"]
 
@@ -104,8 +105,11 @@ class Pressure:
 class PressureGate:
     """Wraps the application: WebSockets that find no room are told so and closed, everything else passes."""
 
-    def __init__(self, app: ASGIApp, pressure: Pressure, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, pressure: Pressure, refused: Callable[[str], None], refusals: RefusalLog
+    ) -> None:
         self._app = app
+        self._log = refusals
         self._pressure = pressure
         self._refused = refused
 
@@ -120,7 +124,9 @@ class PressureGate:
 
     async def _refuse(self, code: int, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
         address = (scope.get("client") or ("", 0))[0]
-        log.warning("connection refused", address=address, path=scope.get("path"), reason=reason)
+        self._log.warn(
+            log, "pressure", "connection refused", address=address, path=scope.get("path"), reason=reason
+        )
         self._refused("pressure")
         await receive()
         # Accepted first: a browser shows a page no code and no reason of a handshake that fails.

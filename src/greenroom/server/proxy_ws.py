@@ -54,7 +54,14 @@ class ProxyEndpoint:
             finally:
                 seats.give_back(address)
         except RoomRefused as refused:
-            log.warning("viewer refused", room=_room_name(scope)[:64], address=address, reason=str(refused))
+            self._services.refusals.warn(
+                log,
+                "viewer",
+                "viewer refused",
+                room=_room_name(scope)[:64],
+                address=address,
+                reason=str(refused),
+            )
             self._services.meter.refused("viewer")
             await send({"type": "websocket.close", "code": refused.code, "reason": str(refused)})
 

@@ -13,8 +13,8 @@ from greenroom.sessions.rate_limit import RateLimit
 
 __all__ = ["RefusalLog"]
 
-LINES_PER_SECOND = 1.0
-BURST = 20
+LINES_PER_SECOND = 2.0
+BURST = 50
 
 
 class Logger(Protocol):

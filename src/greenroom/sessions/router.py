@@ -98,9 +98,11 @@ class Router(HistoryRequests):
         for field in ("file", "history_uid"):
             name = getattr(message, field, None)
             if name and ("/" in name or "\\" in name or ".." in name or "\0" in name):
-                self._context.services.meter.refused("path")
-                client = self._context.client_uid[:8]
-                log.warning("refused", reason="path", client=client, field=field, name=name[:60])
+                services, client = self._context.services, self._context.client_uid[:8]
+                services.meter.refused("path")
+                services.refusals.warn(
+                    log, "path", "refused", reason="path", client=client, field=field, name=name[:60]
+                )
 
     async def _keep_pace(self) -> None:
         wait = self._rate.take(monotonic())
@@ -207,7 +209,13 @@ class Router(HistoryRequests):
             if not image.data.startswith("data:"):
                 # Never fetched: it could be an address that only this machine can reach.
                 meter.refused("image address")
-                log.warning("refused", reason="image address", client=self._context.client_uid[:8])
+                self._context.services.refusals.warn(
+                    log,
+                    "image address",
+                    "refused",
+                    reason="image address",
+                    client=self._context.client_uid[:8],
+                )
                 continue
             try:
                 kept.append(checked_picture(image.data, limits.max_image_bytes, limits.max_image_pixels))

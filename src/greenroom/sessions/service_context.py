@@ -138,9 +138,8 @@ class ServiceContext:
 
     def _stalled(self) -> None:
         seconds = self.services.settings.limits.outbox_drain_seconds
-        log.warning(
-            "client does not read", client=self.client_uid, waiting=self.outbox.unsent, seconds=seconds
-        )
+        facts = {"client": self.client_uid, "waiting": self.outbox.unsent, "seconds": seconds}
+        self.services.refusals.warn(log, "slow client", "client does not read", **facts)
         self._connection.drop(1013, f"did not read for {seconds:g} s")
 
     # -- the character -------------------------------------------------------------------------------------
@@ -231,9 +230,8 @@ class ServiceContext:
         self._init_failures += 1
         self._init_error = error
         earlier, self._earlier = self._earlier, None
-        log.warning(
-            "agent init failed", client=self.client_uid, character=character.conf_name, error=str(error)
-        )
+        facts = {"client": self.client_uid, "character": character.conf_name, "error": str(error)}
+        self.services.refusals.warn(log, "agent init", "agent init failed", **facts)
         if earlier is not None:
             self.character = earlier.character
             self._agent = earlier.agent

@@ -27,6 +27,7 @@ from greenroom.server.security.visitor import SCOPE_KEY
 from greenroom.server.socket_protocol import SCOPE_KEY as SOCKET_KEY
 from greenroom.server.socket_protocol import SocketProtocol
 from greenroom.sessions.rate_limit import RateLimit
+from greenroom.sessions.refusal_log import RefusalLog
 
 log = structlog.stdlib.get_logger("greenroom.door")
 
@@ -35,8 +36,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-LOG_LINES_PER_SECOND = 5.0
-LOG_BURST = 50
 MAX_PATH_LOGGED = 200
 _SECRET_HEADERS = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
 _TO_PAGES = frozenset({"no-token", "wrong-token", "too-many-attempts", "ops"})
@@ -72,6 +71,7 @@ class Door:
         meter: Meter,
         *,
         clock: Callable[[], float] = monotonic,
+        refusals: RefusalLog | None = None,
     ) -> None:
         self._app = app
         self._meter = meter
@@ -81,8 +81,7 @@ class Door:
         """The sockets that have come in with each token; None where the server that runs us shows none."""
         self._rates: dict[str, RateLimit] = {}
         """By token, as many as are configured; kept when its last connection ends, or a new one would begin anew."""
-        self._log_rate = RateLimit(LOG_LINES_PER_SECOND, LOG_BURST, clock())
-        self._unlogged = 0
+        self._refusals = refusals or RefusalLog(clock)
         self._logins = Logins(clock)
         self.admission = Admission(
             security,
@@ -144,7 +143,14 @@ class Door:
         if key is not None and key.max_connections and self._open_with(key) >= key.max_connections:
             await receive()
             self._meter.refused("token connections")
-            log.warning("refused", reason="token connections", address=address, limit=key.max_connections)
+            self._refusals.warn(
+                log,
+                "token connections",
+                "refused",
+                reason="token connections",
+                address=address,
+                limit=key.max_connections,
+            )
             reason = f"{key.max_connections} connections are the limit of this token"
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": 1008, "reason": reason})
@@ -211,18 +217,14 @@ class Door:
     def report(self, refusal: Refusal, knock: Knock, peer: Peer) -> None:
         """Log and count a refusal; a flood of them does not become a flood of lines."""
         self._meter.refused(refusal.code)
-        if self._log_rate.take(self._clock()):
-            self._log_rate.give_back()
-            self._unlogged += 1
-            return
         more: dict[str, Any] = {}
         if refusal.code == "origin":
             more["origin"] = knock.header(b"origin")[:MAX_PATH_LOGGED]
         elif refusal.code == "host":
             more["host"] = peer.host[:MAX_PATH_LOGGED]
-        if self._unlogged:
-            more["unlogged_before"], self._unlogged = self._unlogged, 0
-        log.warning(
+        self._refusals.warn(
+            log,
+            refusal.code,
             "refused",
             reason=refusal.code,
             address=peer.address,
