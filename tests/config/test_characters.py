@@ -354,3 +354,24 @@ def test_threads_share_one_look(room: Room):
         thread.join()
     assert seen == [1] * 8
     assert store.statistics().looks == 1
+
+
+def test_keys_of_characters_are_told(room: Room):
+    """Those in the file and those in a variable it names, also when the file changes; so logs can leave them out."""
+    told: list[str] = []
+    room.write("a.yaml", PERSONA.format(name="Anna") + "agent: {openai: {api_key: sk-in-the-file}}\n")
+    room.write("b.yaml", PERSONA.format(name="Bea") + "agent: {openai: {api_key_env: BEAS_KEY}}\n")
+    clock = [0.0]
+    store = CharacterStore(
+        [room.folder],
+        Settings(),
+        environ={"BEAS_KEY": "sk-in-a-variable"},
+        clock=lambda: clock[0],
+        on_key=told.append,
+    )
+    assert names(store) == ["a.yaml", "b.yaml"]
+    assert set(told) == {"sk-in-the-file", "sk-in-a-variable"}
+    room.write("a.yaml", PERSONA.format(name="Anna") + "agent: {openai: {api_key: sk-of-tomorrow-morning}}\n")
+    clock[0] += 10
+    store.refresh()
+    assert "sk-of-tomorrow-morning" in told

@@ -84,11 +84,13 @@ class CharacterStore:
         *,
         environ: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        on_key: Callable[[str], None] = lambda key: None,
     ) -> None:
         self._directories = tuple(directories)
         self._settings = base_settings
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
         self._clock = clock
+        self._on_key = on_key
         self._lock = threading.Lock()
         self._looked_at = float("-inf")
         self._listing: dict[str, _Found] | None = None
@@ -102,10 +104,19 @@ class CharacterStore:
         self._reads = 0
 
     @classmethod
-    def for_settings(cls, settings: Settings, *, environ: Mapping[str, str] | None = None) -> CharacterStore:
-        """Return the store of the user's characters and, after them, the package's."""
+    def for_settings(
+        cls,
+        settings: Settings,
+        *,
+        environ: Mapping[str, str] | None = None,
+        on_key: Callable[[str], None] = lambda key: None,
+    ) -> CharacterStore:
+        """Return the store of the user's characters and, after them, the package's.
+
+        `on_key` is told each key that a character sends to its provider, before anybody meets the character.
+        """
         own = settings.characters_dir or settings.paths.characters
-        return cls([own, shipped_characters()], settings, environ=environ)
+        return cls([own, shipped_characters()], settings, environ=environ, on_key=on_key)
 
     def is_fresh(self) -> bool:
         """Say whether an answer comes from memory right now."""
@@ -249,6 +260,9 @@ class CharacterStore:
                     characters[name] = build(base=base, base_agent_only=found.shipped, models=models)
             except ConfigError as error:
                 broken[name] = error.problems
+        for character in characters.values():
+            if (key := character.agent.openai.key(self._environ)) is not None:
+                self._on_key(key)
         kept = {found.path for found in listing.values()}
         self._documents = {path: read for path, read in self._documents.items() if path in kept}
         self._characters, self._broken, self._odd = characters, broken, tuple(odd)

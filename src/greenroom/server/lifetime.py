@@ -31,6 +31,7 @@ from greenroom.server.proxy_ws import ProxyEndpoint
 from greenroom.server.security.door import Door
 from greenroom.server.security.keyring import Keyring
 from greenroom.server.security.peers import household
+from greenroom.server.security.redaction import secrets
 from greenroom.server.socket_protocol import text_frame
 from greenroom.server.status import Status
 from greenroom.server.storage import open_histories
@@ -86,7 +87,7 @@ class Lifetime:
         histories, not_kept = await open_histories(settings)
         maintenance = self.root.child("maintenance")
         agent, why = await discovery.choose(settings.agent, scope=maintenance)
-        characters = CharacterStore.for_settings(settings)
+        characters = CharacterStore.for_settings(settings, on_key=secrets.add)
         first = characters.load(characters.default)
         for problem in (*characters.problems, *characters.warnings):
             log.warning("character file", problem=str(problem))
