@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from greenroom.history import HistoryBusy, HistoryError, HistoryStore, StoredMessage, crew
+from greenroom.history import HistoryBusy, HistoryError, HistoryStore, StoredMessage, crew, database
 from greenroom.history.records import MAX_CONTENT
 
 NOON = datetime(2025, 8, 11, 12, 0, 0)
@@ -240,6 +240,23 @@ def test_importing_the_package_is_cheap() -> None:
     code = "import sys, greenroom.history; print('sqlalchemy' in sys.modules, 'alembic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+async def test_two_processes_keep_to_the_limit(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another one added is counted after a while, not each time: that takes longer the more there is."""
+    monkeypatch.setattr(database, "RECOUNT", 2)
+    one = await HistoryStore.open(file, most_histories=6)
+    other = await HistoryStore.open(file, most_histories=6)
+    await one.append("mao", "first", "human", "Hello")
+    for number in range(5):
+        await other.append("mao", f"other {number}", "human", "Hello")
+    stored = 0
+    with pytest.raises(HistoryError, match="history.max_per_character"):
+        for stored in range(10):
+            await one.append("mao", f"one {stored}", "human", "Hello")
+    assert stored <= 2
+    await one.aclose()
+    await other.aclose()
 
 
 async def test_a_character_has_so_many_histories(file: Path) -> None:

@@ -164,9 +164,9 @@ class HistorySettings(Section):
     on_unusable: Literal["fail", "memory"] = "fail"
     """The data folder cannot be written, or the database is damaged, locked or newer: `fail` does not start;
     `memory` starts, says so, leaves the files alone and keeps conversations only until the server stops."""
-    max_mb: int = Field(default=0, ge=0, le=1024 * 1024)
+    max_mb: int = Field(default=4096, ge=0, le=1024 * 1024)
     """Size in MiB that the file of conversations may grow to; after that talk goes on and is not kept. 0: no limit."""
-    max_per_character: int = Field(default=0, ge=0, le=1_000_000_000)
+    max_per_character: int = Field(default=1_000_000, ge=0, le=1_000_000_000)
     """Conversations of one character; after that new ones are not kept. 0: no limit."""
 
 

@@ -69,6 +69,9 @@ _COUNT = (
     .where(_h.conf_uid == bindparam("conf_uid"), _h.deleted_until.is_(None))
 )
 
+RECOUNT = 1000
+"""New histories of a character after which all are counted again: another process may add some, too."""
+MAX_ROOMS = 1000
 _ALL = select(func.count()).select_from(histories).where(_h.conf_uid == bindparam("conf_uid"))
 _LIST = (
     select(*summary_columns())
@@ -106,6 +109,8 @@ class Database:
         self._engine = engine
         self._connection = connection
         self._most_histories = 0
+        self._rooms: dict[str, int] = {}
+        """By character, how many more are let in before they are counted again."""
         insert = dialect.insert(histories)
         new = insert.excluded
         # What nobody said ("[Interrupted by user]") is no news to show in a list.
@@ -285,6 +290,8 @@ class Database:
         for conf_uid, count in new.items():
             if not count:
                 continue
+            if self._has_room(conf_uid, count):
+                continue
             # Those in the bin count as well, or they would be a way around; but they are the first to go.
             there = self._connection.execute(_ALL, {"conf_uid": conf_uid}).scalar_one()
             if there + count > self._most_histories:
@@ -296,6 +303,17 @@ class Database:
                     "row",
                     public=True,
                 )
+            if len(self._rooms) >= MAX_ROOMS:
+                self._rooms.clear()
+            self._rooms[conf_uid] = min(RECOUNT, self._most_histories - there - count)
+
+    def _has_room(self, conf_uid: str, count: int) -> bool:
+        """Whether so many fit in any case: counting a hundred thousand for each new one would take its time."""
+        room = self._rooms.get(conf_uid, 0) - count
+        if room < 0:
+            return False
+        self._rooms[conf_uid] = room
+        return True
 
     def _all(self, query: Any, values: dict[str, Any]) -> Sequence[Any]:
         """Run a question to its end, so that no read transaction stays open behind it."""
