@@ -205,5 +205,5 @@ async def test_a_full_quota_ends_keeping_not_talking(tmp_path: Path) -> None:
                 assert reply.text
                 told += [m["message"] for m in reply.messages if m["type"] == "error"]
             assert told
-            assert "free some disk space or raise the file's limit" in told[0]
+            assert "free disk space or raise the quota (history.max_mb)" in told[0]
     assert (tmp_path / "data" / "histories.sqlite3").stat().st_size <= 1024 * 1024
