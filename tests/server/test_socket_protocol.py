@@ -172,6 +172,21 @@ async def test_what_came_before_the_end_is_read_before_the_end() -> None:
         socket.connections.add(socket)  # the helper ends it once more
 
 
+async def test_nonsense_of_somebody_who_has_gone_is_told_to_nobody() -> None:
+    """It is found when what came before it has been read; a closed transport takes no answer."""
+    for nonsense in (b"\xff" * 50, b"\x81\x81\0\0\0\0\xff"):
+        reader = Reader(unbounded())
+        async with reader.open() as socket:
+            socket.data_received(TINY * 10_000 + nonsense)
+            socket.connection_lost(None)
+            written = reader.wire.written
+            async with asyncio.timeout(5):
+                while (await socket.receive())["type"] != "websocket.disconnect":
+                    pass
+            assert reader.wire.written == written
+            socket.connections.add(socket)  # the helper ends it once more
+
+
 async def test_a_large_message_counts_until_it_is_dealt_with() -> None:
     """Not only until it is whole: a thousand that wait would take as much."""
     reader = Reader(unbounded())

@@ -192,6 +192,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if event.fin:
             self.send_receive_event_to_app()
 
+    def handle_parser_exception(self) -> None:
+        if self.disconnected:
+            # Found in what was left to read of somebody who has gone: there is nobody to tell.
+            self._rest = memoryview(b"")
+        else:
+            super().handle_parser_exception()
+
     def handle_ping(self) -> None:
         if self.disconnected:
             self.conn.data_to_send()
