@@ -64,7 +64,6 @@ async def thousand(options: argparse.Namespace) -> list[Figure]:
     settings = {
         "agent": slow(words=120, tokens_per_second=60),
         "rooms": GRACE,
-        "limits": {"max_connections": 5000},
     }
     spreads: list[float] = []
     rss: list[float] = []

@@ -18,7 +18,7 @@ from greenroom.config.sections import (
 def test_defaults():
     """The defaults are those of the plan."""
     limits = LimitSettings()
-    assert (limits.max_connections, limits.max_connections_per_address) == (1000, 50)
+    assert (limits.max_connections, limits.max_connections_per_address) == (2500, 50)
     assert (limits.max_text_bytes, limits.max_audio_bytes, limits.max_image_bytes) == (65536, 262144, 5242880)
     assert (limits.messages_per_second, limits.message_burst, limits.turns_waiting) == (50, 100, 3)
     assert (limits.turn_seconds, limits.init_seconds, limits.close_seconds) == (120, 60, 5)

@@ -106,8 +106,8 @@ class ServerSettings(Section):
 class LimitSettings(Section):
     """The bounds on everything a client can make the server hold or do."""
 
-    max_connections: int = Field(default=1000, ge=1, le=1_000_000)
-    """Pages and rooms' viewers together."""
+    max_connections: int = Field(default=2500, ge=1, le=1_000_000)
+    """Pages and rooms' viewers together: a full room, and some pages beside it."""
     max_connections_per_address: int = Field(default=50, ge=1, le=1_000_000)
     """Loopback addresses are exempt."""
     max_text_bytes: Bytes = 64 * 1024
