@@ -92,7 +92,6 @@ async def test_an_open_server_keeps_its_word(local: ServerProcess) -> None:
 async def test_a_guarded_server_keeps_its_word(guarded: ServerProcess) -> None:
     """The same with the ops token; without it, and with a wrong one, nothing that asks for it is answered."""
     methods = ("--include-method=GET", "--include-method=POST", "--include-method=DELETE")
-    methods = ("--include-method=GET", "--include-method=POST", "--include-method=DELETE")
     said = await asked(guarded, "--phases=coverage", "--generation-deterministic", *methods, headers=OPS)
     paths = (await guarded.get("/openapi.json", **OPS)).json["paths"]
     assert passed(said) >= len([m for path in paths.values() for m in path if m != "head"]) - LEFT_OUT

@@ -316,8 +316,14 @@ async def test_a_flood_is_slowed_down_not_cut(server: ServerProcess) -> None:
         for _ in range(130):
             await flood.send("heartbeat")
         slowest = max([await bystander.round_trip() for _ in range(20)])
-        found = [await flood.receive() for _ in range(131)]
-        assert [m["code"] for m in found if m["type"] == "error"] == ["too-fast"]
+        answered, told = 0, []
+        while answered < 130:
+            message = await flood.receive()
+            answered += message["type"] == "heartbeat-ack"
+            told += [message["code"]] if message["type"] == "error" else []
+        # Once for each time that it was too fast: where sending takes its time, that is more than one.
+        assert set(told) == {"too-fast"}
+        assert len(told) <= 5
         assert slowest < 0.1
 
 

@@ -233,6 +233,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return True
 
     def keepalive_timeout(self) -> None:
+        # Of a process that stood still the timers come first, and pongs that lie unread after them.
+        self.pong_timer = self.loop.call_later(GRACE, self._no_pong)
+
+    def _no_pong(self) -> None:
         super().keepalive_timeout()
         self._gone()
 

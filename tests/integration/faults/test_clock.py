@@ -131,7 +131,7 @@ def busy(seconds: float) -> None:
 
 async def test_a_server_that_stood_still(tmp_path: Path) -> None:
     """SIGSTOP for longer than ping and pong may take: after SIGCONT pages that answered are still there."""
-    settings = {"agent": slow(words=60, tokens_per_second=30), "limits": {"ping_seconds": 1}}
+    settings = {"agent": slow(words=60, tokens_per_second=30), "limits": {"ping_seconds": 1.5}}
     async with ServerProcess(tmp_path, settings) as server, TaskScope("test") as scope:
         pages = [OlvClient(server.ws_url) for _ in range(20)]
         for page in pages:
@@ -140,7 +140,7 @@ async def test_a_server_that_stood_still(tmp_path: Path) -> None:
         asked = [scope.start(page.ask, "Hello", 20) for page in pages]
         await asyncio.sleep(0.5)
         # It pings them while they cannot answer; their pongs come when nobody reads them any more.
-        busy(0.9)
+        busy(1.2)
         server.signal(signal.SIGSTOP)
         await asyncio.sleep(2.5)
         server.signal(signal.SIGCONT)
