@@ -104,15 +104,15 @@ def beside(record: dict[str, Any], young: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def write_report(record: dict[str, Any], young: dict[str, Any]) -> None:
-    """Draw, and write both documents."""
+def write_report(record: dict[str, Any], young: dict[str, Any] | None = None) -> None:
+    """Draw, and write both documents; with `young`, also how a fresh server did that ran at the same time."""
     days = with_visits(record)
     (DOCS / "images").mkdir(parents=True, exist_ok=True)
     plot(days, DOCS / "images" / "kiosk.svg")
     tally = record["tally"]
     facts = {
         **tally,
-        **beside(record, young),
+        **(beside(record, young) if young is not None else {}),
         "days": len(days),
         "minutes": days[-1]["seconds"] / 60,
         "screens": record["screens"],
@@ -127,11 +127,21 @@ def write_report(record: dict[str, Any], young: dict[str, Any]) -> None:
     rows = [
         (title, f"{found.level:.4g}", f"{found.change:+.3g}", found.status) for title, found in judged(days)
     ]
-    for name, template in (("kiosk.md", ENGLISH), ("kiosk.zh-CN.md", CHINESE)):
-        table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-        (DOCS / name).write_text(template.format(**facts, table=table), encoding="utf-8")
-    print(ENGLISH.format(**facts, table="\n".join(" | ".join(row) for row in rows)))
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    whole = facts["minutes"] >= WHOLE_MINUTES
+    for name, template, short, compared in (
+        ("kiosk.md", ENGLISH, SHORT, BESIDE),
+        ("kiosk.zh-CN.md", CHINESE, SHORT_CHINESE, BESIDE_CHINESE),
+    ):
+        text = template if young is None else template + compared
+        text = text.format(**facts, table=table, short="" if whole else short)
+        (DOCS / name).write_text(text, encoding="utf-8")
+        print(text)
 
+
+WHOLE_MINUTES = 120
+SHORT = " (not the two hours that are the default: what follows is this run and no more)"
+SHORT_CHINESE = "（不是默认的两小时：以下只说这一次运行）"
 
 ENGLISH = """# A kiosk, open around the clock
 
@@ -149,14 +159,15 @@ screens fall still, and the server is looked at.
 
 ```sh
 .venv/bin/python -m benchmarks.kiosk --minutes 120 --out kiosk.json
-.venv/bin/python -m benchmarks.kiosk --minutes 6 --seed 2 --out young.json    # beside it, in its last minutes
-.venv/bin/python -m benchmarks.kiosk --plot kiosk.json young.json
+.venv/bin/python -m benchmarks.kiosk --plot kiosk.json
+# On a busy machine also a fresh server, beside the old one in its last minutes, to be laid next to it (--plot A B):
+.venv/bin/python -m benchmarks.kiosk --minutes 6 --seed 2 --out young.json
 ```
 
 ## One run
 
-{began}, CPython {python}, 2 cores that had other work, too: **{days} virtual days in {minutes:.0f} minutes** (not the
-two hours that are the default: what follows is this run and no more). {visits:,} visits, {turns:,} turns,
+{began}, CPython {python}, 2 cores that had other work, too: **{days} virtual days in {minutes:.0f}
+minutes**{short}. {visits:,} visits, {turns:,} turns,
 {interrupted:,} of them interrupted, {hiccups:,} failures of the provider, {switches:,} switches of the character,
 {reloads:,} page loads, {ignored:,} remarks without the wake word, {proactive:,} times the character spoke unasked;
 {requests:,} requests to the provider.
@@ -173,7 +184,8 @@ tasks. The histories took {disk:.1f} MB in the end.
 The verdicts are those of `greenroom soak`: *flat* means that the upper end of the 95 % interval of the change stays
 below what does not matter (3 % of memory, 10 % of the first reply, half a task, 15 % of the processor time). Of first
 replies, 20 ms are the provider's.
-
+"""
+BESIDE = """
 A clock on the wall cannot tell a server that grows slow from a machine that gets busy, and this one did, as the 95th
 percentile shows. So a fresh server was started beside the old one and played the same script, for {beside_minutes:.0f}
 minutes at the same time. First reply, lower quartile: **{young_first:.1f} ms young, {aged_first:.1f} ms after {age:.0f}
@@ -194,14 +206,15 @@ CHINESE = """# 昼夜开放的展台
 
 ```sh
 .venv/bin/python -m benchmarks.kiosk --minutes 120 --out kiosk.json
-.venv/bin/python -m benchmarks.kiosk --minutes 6 --seed 2 --out young.json    # 在它的最后几分钟，同时运行
-.venv/bin/python -m benchmarks.kiosk --plot kiosk.json young.json
+.venv/bin/python -m benchmarks.kiosk --plot kiosk.json
+# 机器忙的时候，在它的最后几分钟里同时运行一个新的服务器，放在一起看（--plot A B）：
+.venv/bin/python -m benchmarks.kiosk --minutes 6 --seed 2 --out young.json
 ```
 
 ## 一次运行
 
-{began}，CPython {python}，2 个核心，同时还有别的工作：**{minutes:.0f} 分钟里的 {days} 个虚拟日**（不是默认的两小时：
-以下只说这一次运行）。{visits:,} 次来访，{turns:,} 轮对话，其中 {interrupted:,} 轮被打断，提供方失败 {hiccups:,} 次，
+{began}，CPython {python}，2 个核心，同时还有别的工作：**{minutes:.0f} 分钟里的 {days} 个虚拟日**{short}。
+{visits:,} 次来访，{turns:,} 轮对话，其中 {interrupted:,} 轮被打断，提供方失败 {hiccups:,} 次，
 切换角色 {switches:,} 次，加载网页 {reloads:,} 次，没有唤醒词的话 {ignored:,} 句，角色主动开口 {proactive:,} 次；
 向提供方发出 {requests:,} 个请求。
 
@@ -216,7 +229,8 @@ CHINESE = """# 昼夜开放的展台
 
 结论与 `greenroom soak` 相同：*flat* 表示变化的 95 % 区间上端低于无关紧要的程度（内存的 3 %，首次回复的 10 %，半个任务，
 处理器时间的 15 %）。首次回复中有 20 毫秒是提供方的。
-
+"""
+BESIDE_CHINESE = """
 墙上的钟分不清是服务器变慢了，还是机器变忙了；而这台机器确实变忙了，95 百分位可以看出。
 所以在旧服务器旁边启动了一个新的，同时演同样的剧本 {beside_minutes:.0f} 分钟。
 首次回复的下四分位数：**新的 {young_first:.1f} 毫秒，{age:.0f} 个虚拟日之后的 {aged_first:.1f} 毫秒**；
