@@ -152,7 +152,9 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=70, help="a day and screen")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("kiosk.json"))
-    about = "draw a record and write docs/kiosk.md, with that of a young server beside it if given; runs nothing"
+    about = (
+        "draw a record and write docs/kiosk.md, with that of a young server beside it if given; runs nothing"
+    )
     parser.add_argument("--plot", type=Path, nargs="+", metavar="RECORD", help=about)
     chosen = parser.parse_args()
     if chosen.plot is None:
