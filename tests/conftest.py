@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,15 @@ def _browser_is_there(request: pytest.FixtureRequest) -> None:
     """A test marked `browser` skips, or fails, where there is no Chromium."""
     if request.node.get_closest_marker("browser"):
         require("chromium")
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """A full collection looks at all that thousands of tests have left: a fifth of a second that is not the code's."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def test_only_the_last_message_keeps_images() -> None:
     assert memory.messages()[0] == ChatMessage("user", "Look")
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_load_takes_the_newest() -> None:
     """Loading a long history keeps its end, within the bound, and costs no more than that."""
     history = [ChatMessage("user" if i % 2 == 0 else "assistant", f"line {i}") for i in range(100_000)]
@@ -129,6 +130,7 @@ def test_bound_must_leave_room() -> None:
         ChatMemory(PER_MESSAGE)
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_adding_costs_the_same_for_ever() -> None:
     """The ten-thousandth turn costs what the thousandth did."""
     memory = ChatMemory(8000)

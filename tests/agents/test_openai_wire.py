@@ -51,6 +51,7 @@ def test_optional_fields() -> None:
     assert (body["temperature"], body["max_x"]) == (0.0, 5)
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_big_prompts_are_cheap() -> None:
     """A prompt of a megabyte is encoded in a few milliseconds."""
     request = ChatRequest(
@@ -123,6 +124,7 @@ def test_error_message() -> None:
     assert error_message(b"<html>500</html>") == error_message(b"[]") == error_message(b"{}") == ""
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_chunks_are_cheap() -> None:
     """Reading a token's event takes a few microseconds."""
     event = f"data: {json.dumps(delta('word'))}\n\n".encode()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.helpers.olv_client import OlvClient
 from tests.helpers.server_process import ServerProcess, eventually, slow
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from greenroom.tasks import TaskScope
 
@@ -72,7 +72,7 @@ class Witness:
                     if message["type"] == "queue-state":
                         self.accepted.add(text)
                     assert message["type"] != "queue-dropped", message
-        except (ConnectionClosed, OSError):
+        except (ConnectionClosed, InvalidHandshake, OSError):
             pass
 
     def check(self) -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
+import pytest
+
 from greenroom.tasks import Job, TaskScope, await_stack, census
 
 from .recording import forever, value
@@ -97,6 +99,7 @@ async def test_jobs_that_end_meanwhile_are_left_out() -> None:
         assert len(infos) < 1000
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 async def test_ten_thousand_jobs_do_not_stop_the_loop() -> None:
     """A snapshot of 10,000 jobs takes about 50 ms at most, in slices of which none blocks for long."""
     async with TaskScope("app") as scope:

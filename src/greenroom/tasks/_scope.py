@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from time import monotonic as _monotonic
-from types import CodeType, CoroutineType
+from types import CoroutineType
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
 from ._admission import Admission
@@ -153,7 +153,7 @@ class TaskScope:
             name = name or getattr(fn, "__name__", None) or name_of(fn)  # pyright: ignore
             context = context_of(self) if watchers else None
             job = Job(coro, loop=_running_loop(), name=name, context=context)
-            # `_own`, without the cost of a call.
+            # As in `_begin`, without the cost of a call.
             job.scope, job.record, job.created = self, None, _monotonic()
             job._code, job._lasti = caller.f_code, caller.f_lasti
             self._running.add(job)
@@ -231,20 +231,14 @@ class TaskScope:
             later = _running_loop().call_later
             holder.timer = later(self.close_timeout / 2, self._displace, holder, job, reason, stage + 1)
 
-    def _own(self, job: Job[T], code: CodeType, lasti: int, record: QueuedJob[T] | None = None) -> Job[T]:
-        job.scope = self
-        job.record = record
-        job._code = code
-        job._lasti = lasti
-        job.created = _monotonic()
+    def _begin(self, record: QueuedJob[T]) -> Job[T]:
+        job = Job(record.work(), loop=_running_loop(), name=record.name, context=record.context)
+        job.scope, job.record, job.created = self, record, _monotonic()
+        job._code, job._lasti = record._code, record._lasti
         self._running.add(job)
         self._started += 1
         job.add_done_callback(_ended)
-        return job
-
-    def _begin(self, record: QueuedJob[T]) -> Job[T]:
-        job = Job(record.work(), loop=_running_loop(), name=record.name, context=record.context)
-        record.leave(self._own(job, record._code, record._lasti, record))
+        record.leave(job)
         return job
 
     async def _submit(self, record: QueuedJob[T]) -> AnyJob[T]:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.helpers.olv_client import OlvClient
 from tests.helpers.server_process import ServerProcess
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from greenroom.tasks import TaskScope
 
@@ -71,7 +71,7 @@ class Witness:
                         assert talk.deleted
                     await page.send("create-new-history")
                     page.history_uid = (await page.until("new-history-created"))[-1]["history_uid"]
-        except (ConnectionClosed, OSError):
+        except (ConnectionClosed, InvalidHandshake, OSError):
             pass
 
     async def _turn(self, page: OlvClient, talk: Talk) -> None:

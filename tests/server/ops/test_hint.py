@@ -122,6 +122,7 @@ def test_visits_without_a_reply_do_not_count() -> None:
     assert judged(first).state == "flat"
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 def test_two_thousand_visits_are_judged_quickly() -> None:
     """The loop waits for it: a few milliseconds at most."""
     given = visits(noisy(2000, 4), [f"character {number % 3}" for number in range(2000)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
 from tests.tasks.virtual_loop import now, virtual
 
 from greenroom.server.ops.messages import OpsSample
@@ -96,6 +97,7 @@ async def test_nothing_ticks_while_nobody_is_answered() -> None:
     assert all(timer.cancelled() for timer in loop._scheduled)  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 async def test_counting_many_scopes_stops_nobody() -> None:
     """Ten thousand owners are counted in slices: the loop is never held up for long."""
     async with TaskScope("server") as root:

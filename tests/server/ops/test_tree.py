@@ -140,6 +140,7 @@ async def test_a_cursor_from_nowhere_is_refused() -> None:
             await tree_page(root, "zz top", 10)
 
 
+@pytest.mark.usefixtures("no_garbage_collection")
 async def test_a_big_tree_stops_nobody() -> None:
     """Ten thousand owners: the loop is never held up for long."""
     async with TaskScope("server") as root:
