@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
-from greenroom.tasks import ScopeClosed, ScopeFull, TaskScope
+from greenroom.tasks import ScopeClosed, TaskScope
 
 __all__ = ["FreedMemory", "library_trim"]
 
@@ -37,7 +37,7 @@ class FreedMemory:
     """Told of the process's figures once a second (`look`).
 
     Args:
-        scope: owns the asking.
+        scope: owns the asking, and nothing else.
         trim: asks; blocks for some milliseconds. None: nothing is ever asked.
     """
 
@@ -45,12 +45,11 @@ class FreedMemory:
         self._scope = scope
         self._trim = trim
         self._base_mb: float | None = None
-        self._asking = False
 
     def look(self, rss_mb: float, cpu_pct: float) -> None:
         """The resident memory now, in MiB, and the share of a core taken in the last second."""
-        if self._trim is None or self._asking:
-            return
+        if self._trim is None or self._scope.load[0]:
+            return  # Cannot be asked, or is being asked.
         if self._base_mb is None or rss_mb < self._base_mb:
             self._base_mb = rss_mb
         elif rss_mb >= self._base_mb + WORTH_MB and cpu_pct < QUIET_PCT:
@@ -58,14 +57,9 @@ class FreedMemory:
             self._base_mb = None
             try:
                 self._scope.start(self._ask, self._trim, rss_mb, name="give memory back")
-            except (ScopeClosed, ScopeFull) as error:
+            except ScopeClosed as error:
                 log.debug("memory is not given back", error=str(error))
-            else:
-                self._asking = True
 
     async def _ask(self, trim: Callable[[], object], rss_mb: float) -> None:
-        try:
-            await self._scope.run_in_thread(trim, name="malloc_trim")
-            log.debug("freed memory was given back", rss_mb_before=rss_mb)
-        finally:
-            self._asking = False
+        await self._scope.run_in_thread(trim, name="malloc_trim")
+        log.debug("freed memory was given back", rss_mb_before=rss_mb)
